@@ -1,0 +1,59 @@
+"""Every error this package raises. The driver's error, if any, stays in ``__cause__``."""
+
+from __future__ import annotations
+
+
+class ObservatoryError(Exception):
+    """Base of all errors of this package."""
+
+
+class InvalidInputError(ObservatoryError):
+    """What the caller sent cannot be used; the message says which part and what is allowed."""
+
+
+class UndecodableError(InvalidInputError):
+    """The body is not what its content type says; nothing of it was stored."""
+
+
+class BodyTooLargeError(InvalidInputError):
+    """The body, after decompression, is over the limit; nothing of it was stored."""
+
+
+class UnsupportedMediaTypeError(InvalidInputError):
+    """The content type or encoding is none of those the route takes."""
+
+
+class InvalidCursorError(InvalidInputError):
+    """The cursor is malformed or belongs to another query; start again without a cursor."""
+
+
+class NotFoundError(ObservatoryError):
+    """Nothing with that identity exists in this project."""
+
+
+class UnauthenticatedError(ObservatoryError):
+    """No valid API key was presented."""
+
+
+class PermissionDeniedError(ObservatoryError):
+    """The API key does not have the scope that this needs."""
+
+
+class ConflictError(ObservatoryError):
+    """Something with that name exists already."""
+
+
+class UnavailableError(ObservatoryError):
+    """The database cannot take the work now; the same request may succeed later."""
+
+
+class SchemaNotAppliedError(UnavailableError):
+    """The database lacks the schema; run `observatory-store schema apply` or `yoyo apply`."""
+
+
+class MigrationError(ObservatoryError):
+    """A migration could not be applied or rolled back; the message names it."""
+
+
+class DevServerError(ObservatoryError):
+    """The private development server could not be prepared or started."""

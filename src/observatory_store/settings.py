@@ -1,0 +1,56 @@
+"""Settings of the service and the command line, read from ``OBSERVATORY_*`` variables."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_DATABASE_URL = "postgresql://localhost/observatory"
+
+MEBIBYTE = 1024 * 1024
+
+
+class AuthMode(StrEnum):
+    """Whether a request must carry an API key."""
+
+    REQUIRED = "required"
+    OFF = "off"
+
+
+class Settings(BaseSettings):
+    """Everything that the service reads from its environment.
+
+    Each field is the variable ``OBSERVATORY_`` + its name in capitals.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="OBSERVATORY_", extra="ignore", frozen=True)
+
+    database_url: SecretStr = SecretStr(DEFAULT_DATABASE_URL)
+    """A libpq URL; any libpq parameter is allowed."""
+
+    auth: AuthMode = AuthMode.REQUIRED
+    """`required`: every route but health needs a key. `off`: all is the default project's."""
+
+    host: str = "127.0.0.1"
+    """Address the service listens on."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 4318
+    """Port the service listens on; 4318 is OTLP/HTTP's own. 0 picks a free one."""
+
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 64 * MEBIBYTE
+    """Largest request body, counted after decompression."""
+
+    pool_size: Annotated[int, Field(ge=1, le=200)] = 8
+    """Most connections to the database that one process opens."""
+
+    statement_timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """Longest a statement may run before the server cancels it."""
+
+    lock_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
+    """Longest a statement may wait for a lock."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Threshold of the service's own log."""
