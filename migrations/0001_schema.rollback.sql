@@ -1,0 +1,11 @@
+DROP FUNCTION IF EXISTS observatory_private.compress_with_lz4(regclass, text[]);
+DROP FUNCTION IF EXISTS observatory_private.apply_policies(text, text, text);
+DROP FUNCTION IF EXISTS observatory_private.partition_by_time(text, text);
+DROP TABLE IF EXISTS observatory.policies;
+DROP FUNCTION IF EXISTS observatory.span_hex(bytea);
+DROP FUNCTION IF EXISTS observatory.trace_hex(uuid);
+DROP FUNCTION IF EXISTS observatory.edition();
+DROP TABLE IF EXISTS observatory.installation;
+DROP FUNCTION IF EXISTS observatory_private.detect_edition();
+DROP SCHEMA IF EXISTS observatory_private;
+DROP SCHEMA IF EXISTS observatory;

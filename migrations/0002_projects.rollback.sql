@@ -1,0 +1,2 @@
+DROP TABLE IF EXISTS observatory.api_keys;
+DROP TABLE IF EXISTS observatory.projects;

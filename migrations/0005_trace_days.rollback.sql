@@ -1,0 +1,5 @@
+DROP VIEW IF EXISTS observatory.traces;
+DROP AGGREGATE IF EXISTS observatory_private.union_sorted_agg(text[]);
+DROP FUNCTION IF EXISTS observatory_private.union_sorted(text[], text[]);
+DROP TABLE IF EXISTS observatory.trace_days;
+DELETE FROM observatory.policies WHERE relation = 'trace_days';

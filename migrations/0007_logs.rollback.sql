@@ -1,0 +1,2 @@
+DROP TABLE IF EXISTS observatory.logs;
+DELETE FROM observatory.policies WHERE relation = 'logs';

@@ -1,0 +1,15 @@
+"""Connections to PostgreSQL: the URL, the pool, and what its errors mean."""
+
+from observatory_store.database.failures import translate_failures
+from observatory_store.database.pool import Connection, Pool, open_pool
+from observatory_store.database.url import for_asyncpg, for_yoyo, redacted
+
+__all__ = [
+    "Connection",
+    "Pool",
+    "for_asyncpg",
+    "for_yoyo",
+    "open_pool",
+    "redacted",
+    "translate_failures",
+]
