@@ -1,0 +1,105 @@
+"""Pages of a list: range, limit, and the cursor that leads to the next page."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from observatory_store.errors import InvalidCursorError, InvalidInputError
+
+Row = TypeVar("Row")
+Row_co = TypeVar("Row_co", covariant=True)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class TimeRange(msgspec.Struct, frozen=True):
+    """Times from ``start`` on, before ``end``. Both carry a time zone."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise InvalidInputError("a time of the range lacks a time zone: write 2026-01-31T12:00:00Z")
+        if self.start >= self.end:
+            raise InvalidInputError("the range is empty: its start must be before its end")
+
+
+class Page(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
+    """Some rows of a list, and the cursor of the next page; None on the last."""
+
+    items: list[Row]
+    next_cursor: str | None = None
+
+
+def check_limit(limit: int, most: int) -> int:
+    """Return the limit.
+
+    Raises:
+        InvalidInputError: it is less than 1 or more than the most that the query gives.
+
+    """
+    if not 1 <= limit <= most:
+        raise InvalidInputError(f"limit must be from 1 to {most}, not {limit}")
+    return limit
+
+
+def paginate(rows: Sequence[Row], limit: int, scope: str, keys: Sequence[Any]) -> Page[Row]:
+    """Make a page of up to ``limit`` rows.
+
+    Args:
+        rows: one more than ``limit`` where there is a next page.
+        limit: length of a page.
+        scope: what the cursor is for; it is refused by any other query.
+        keys: the sort key of each row.
+
+    """
+    if len(rows) <= limit:
+        return Page(items=list(rows))
+    return Page(items=list(rows[:limit]), next_cursor=encode_cursor(scope, keys[limit - 1]))
+
+
+def scope_of(query: str, *conditions: Any) -> str:  # noqa: ANN401 - whatever has a repr
+    """Name a query with its conditions, so that a cursor fits no other."""
+    return hashlib.sha256(repr((query, conditions)).encode()).hexdigest()[:16]
+
+
+def encode_cursor(scope: str, key: Sequence[Any]) -> str:
+    """Return an opaque cursor that stands after the row with this sort key."""
+    plain = [(item - _EPOCH) // _MICROSECOND if isinstance(item, datetime) else item for item in key]
+    return base64.urlsafe_b64encode(msgspec.json.encode([scope, *plain])).rstrip(b"=").decode()
+
+
+def decode_cursor(cursor: str, scope: str, *types: type) -> list[Any]:
+    """Return the sort key in a cursor.
+
+    Raises:
+        InvalidCursorError: it is not a cursor, or one of another query.
+
+    """
+    try:
+        content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True)
+        found, *key = msgspec.json.decode(content)
+        if found == scope and len(key) == len(types):
+            return [_restore(item, kind) for item, kind in zip(key, types, strict=True)]
+    except (binascii.Error, ValueError, TypeError, OverflowError, msgspec.DecodeError) as error:
+        raise InvalidCursorError("the cursor is not one that this route gave") from error
+    raise InvalidCursorError("the cursor belongs to a query with other conditions")
+
+
+def _restore(item: Any, kind: type) -> Any:  # noqa: ANN401 - a JSON scalar
+    if kind is datetime:
+        return _EPOCH + int(item) * _MICROSECOND
+    if type(item) is not kind:
+        raise TypeError(kind)
+    if kind is str:
+        bytes.fromhex(item)
+    return item

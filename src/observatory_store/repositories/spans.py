@@ -1,0 +1,190 @@
+"""Spans: a filtered list, and the rows of one trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from observatory_store.repositories.page import (
+    Page,
+    TimeRange,
+    check_limit,
+    decode_cursor,
+    paginate,
+    scope_of,
+)
+from observatory_store.repositories.session import Session
+from observatory_store.repositories.where import Where
+from observatory_store.rows import NO_RESOURCE, Event, Link, Payload, Resource, Span
+from observatory_store.rows.attributes import decode_map, from_json
+from observatory_store.rows.span import SpanStatus
+from observatory_store.sql import load
+
+MOST_SPANS = 1000
+
+_SQL = load("reading")
+
+
+class SpanFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which spans; what is None does not matter."""
+
+    service: str | None = None
+    name: str | None = None
+    status: SpanStatus | None = None
+    operation: str | None = None
+    model: str | None = None
+    """The model that answered, or else the one that was asked for."""
+    provider: str | None = None
+    user: str | None = None
+    session: str | None = None
+    agent: str | None = None
+    tool: str | None = None
+    environment: str | None = None
+    tags: tuple[str, ...] = ()
+    """Each ``key=value``; all must be there."""
+    attributes: tuple[tuple[str, str], ...] = ()
+    """Key and text of an attribute that found no column; all must be there."""
+    min_duration_ms: float | None = None
+    min_cost: Decimal | None = None
+
+
+class SpanRepository(Session):
+    """The spans of one project."""
+
+    async def list(
+        self,
+        range_: TimeRange,
+        where: SpanFilter | None = None,
+        *,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Span]:
+        """Return spans that start in the range, newest first, without their payloads.
+
+        Raises:
+            InvalidInputError: the limit is not from 1 to 1000.
+            InvalidCursorError: the cursor is not of this query.
+
+        """
+        check_limit(limit, MOST_SPANS)
+        where = where or SpanFilter()
+        scope = scope_of("spans", range_, where)
+        conditions = Where(self.project_id, range_.start, range_.end, limit + 1)
+        add_span_conditions(conditions, where)
+        if cursor is not None:
+            start, trace_id, span_id = decode_cursor(cursor, scope, datetime, str, str)
+            conditions.add("s.start_time <= {}", start)
+            conditions.add(
+                "(s.start_time, s.trace_id, s.span_id) < ({}, {}, {})",
+                start,
+                trace_id,
+                bytes.fromhex(span_id),
+            )
+        records = await self.fetch(conditions.into(_SQL["list_spans"]), *conditions.arguments)
+        spans = await self._spans(records)
+        keys = [(span.start_time, span.trace_id, span.span_id) for span in spans]
+        return paginate(spans, limit, scope, keys)
+
+    async def of_trace(
+        self, trace_id: str, first: datetime, last: datetime, *, limit: int
+    ) -> Sequence[Span]:
+        """Return the spans of a trace that start from ``first`` to ``last``, with their payloads."""
+        arguments = (self.project_id, trace_id, first, last)
+        records = await self.fetch(_SQL["spans_of_trace"], *arguments, limit)
+        payloads = {
+            (record["span_id"], record["start_time"]): _payload(record)
+            for record in await self.fetch(_SQL["payloads_of_trace"], *arguments)
+        }
+        return await self._spans(records, payloads)
+
+    async def _spans(
+        self, records: Sequence[Any], payloads: dict[Any, Payload] | None = None
+    ) -> list[Span]:
+        resources = await self.resources(record["resource_id"] for record in records)
+        return [
+            _span(
+                record,
+                resources.get(record["resource_id"], NO_RESOURCE),
+                (payloads or {}).get((record["span_id"], record["start_time"])),
+            )
+            for record in records
+        ]
+
+
+def add_span_conditions(conditions: Where, where: SpanFilter) -> None:
+    """Add the filter's conditions on a span ``s``."""
+    conditions.add_if("s.service_name = {}", where.service)
+    conditions.add_if("s.name = {}", where.name)
+    conditions.add_if("s.status = {}", where.status)
+    conditions.add_if("s.operation = {}", where.operation)
+    conditions.add_if("coalesce(s.response_model, s.request_model) = {}", where.model)
+    conditions.add_if("s.provider = {}", where.provider)
+    conditions.add_if("s.user_id = {}", where.user)
+    conditions.add_if("s.session_id = {}", where.session)
+    conditions.add_if("s.agent_name = {}", where.agent)
+    conditions.add_if("s.tool_name = {}", where.tool)
+    conditions.add_if("s.environment = {}", where.environment)
+    if where.tags:
+        conditions.add("s.tags @> {}::text[]", list(where.tags))
+    conditions.add_each("s.attributes ->> {} = {}", where.attributes)
+    if where.min_duration_ms is not None:
+        conditions.add("s.duration_us >= {}", round(where.min_duration_ms * 1000))
+    conditions.add_if("s.cost_usd >= {}", where.min_cost)
+
+
+_NULLABLE = {
+    "status_message": "",
+    "trace_state": "",
+    "flags": 0,
+    "dropped_attributes_count": 0,
+    "dropped_events_count": 0,
+    "dropped_links_count": 0,
+}
+_LISTS = ("finish_reasons", "tags")
+_CONVERTED = {
+    *("span_id", "parent_span_id", "attributes", "events", "links", "resource", "payload"),
+    *_NULLABLE,
+    *_LISTS,
+}
+_PLAIN = tuple(name for name in Span.__struct_fields__ if name not in _CONVERTED)
+
+
+def _span(record: Any, resource: Resource, payload: Payload | None) -> Span:  # noqa: ANN401
+    parent = record["parent_span_id"]
+    return Span(
+        **{name: record[name] for name in _PLAIN},
+        **{name: record[name] or empty for name, empty in _NULLABLE.items()},
+        **{name: None if record[name] is None else tuple(record[name]) for name in _LISTS},
+        span_id=record["span_id"].hex(),
+        parent_span_id=parent.hex() if parent else None,
+        attributes=decode_map(record["attributes"]) if record["attributes"] else {},
+        events=tuple(_event(item) for item in _list(record["events"])),
+        links=tuple(_link(item) for item in _list(record["links"])),
+        resource=resource,
+        payload=payload,
+    )
+
+
+def _list(value: bytes | None) -> list[dict[str, Any]]:
+    return msgspec.json.decode(value) if value else []
+
+
+def _event(item: dict[str, Any]) -> Event:
+    return Event(**{**item, "attributes": from_json(item.get("attributes", {}))})
+
+
+def _link(item: dict[str, Any]) -> Link:
+    return Link(**{**item, "attributes": from_json(item.get("attributes", {}))})
+
+
+def _payload(record: Any) -> Payload:  # noqa: ANN401 - asyncpg's Record
+    return Payload(
+        **{
+            name: record[name] for name in Payload.__struct_fields__ if name != "structured"
+        },
+        structured=tuple(record["structured"] or ()),
+    )

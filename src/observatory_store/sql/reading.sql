@@ -1,0 +1,112 @@
+-- name: list_spans
+SELECT s.*
+FROM observatory.spans AS s
+WHERE s.project_id = $1
+    AND s.start_time >= $2
+    AND s.start_time < $3
+    /* where */
+ORDER BY s.start_time DESC, s.trace_id DESC, s.span_id DESC
+LIMIT $4
+
+-- name: spans_of_trace
+SELECT s.*
+FROM observatory.spans AS s
+WHERE s.project_id = $1
+    AND s.trace_id = $2
+    AND s.start_time >= $3
+    AND s.start_time <= $4
+ORDER BY s.start_time, s.start_nanos, s.span_id
+LIMIT $5
+
+-- name: payloads_of_trace
+SELECT p.*
+FROM observatory.span_payloads AS p
+WHERE p.project_id = $1
+    AND p.trace_id = $2
+    AND p.start_time >= $3
+    AND p.start_time <= $4
+
+-- name: resources_by_id
+SELECT r.*
+FROM observatory.resources AS r
+WHERE r.project_id = $1
+    AND r.resource_id = ANY ($2::bigint[])
+
+-- name: trace_summary
+SELECT t.*
+FROM observatory.traces AS t
+WHERE t.project_id = $1
+    AND t.trace_id = $2
+
+-- name: list_traces
+SELECT t.*
+FROM (
+    SELECT d.project_id, d.trace_id
+    FROM observatory.trace_days AS d
+    WHERE d.project_id = $1
+        AND d.first_start >= $2
+        AND d.first_start < $3
+        -- The same range again on the partitioning column.
+        AND d.day >= ($2::timestamptz AT TIME ZONE 'UTC')::date
+        AND d.day <= ($3::timestamptz AT TIME ZONE 'UTC')::date
+        AND NOT EXISTS (
+            SELECT
+            FROM observatory.trace_days AS earlier
+            WHERE earlier.project_id = d.project_id
+                AND earlier.trace_id = d.trace_id
+                AND earlier.day < d.day
+        )
+    ORDER BY d.first_start DESC, d.trace_id DESC
+) AS page
+CROSS JOIN LATERAL (
+    SELECT merged.*
+    FROM observatory.traces AS merged
+    WHERE merged.project_id = page.project_id
+        AND merged.trace_id = page.trace_id
+) AS t
+WHERE t.start_time < $3
+    /* where */
+ORDER BY t.start_time DESC, t.trace_id DESC
+LIMIT $4
+
+-- name: list_logs
+SELECT l.*
+FROM observatory.logs AS l
+WHERE l.project_id = $1
+    AND l.time >= $2
+    AND l.time < $3
+    /* where */
+ORDER BY l.time DESC, l.content_hash DESC, l.ordinal DESC
+LIMIT $4
+
+-- name: list_metrics
+SELECT m.*
+FROM observatory.metrics AS m
+WHERE m.project_id = $1
+    /* where */
+ORDER BY m.name, m.metric_id
+LIMIT $2
+
+-- name: list_points
+SELECT
+    p.*,
+    m.metric_id,
+    m.name,
+    m.unit,
+    m.type,
+    m.temporality,
+    m.is_monotonic,
+    m.description,
+    m.metadata,
+    r.resource_id,
+    r.attributes AS series_attributes
+FROM observatory.metrics AS m
+JOIN observatory.metric_series AS r USING (project_id, metric_id)
+JOIN observatory.metric_points AS p USING (project_id, series_id)
+WHERE m.project_id = $1
+    AND m.name = $5
+    AND p.time >= $2
+    AND p.time < $3
+    /* where */
+ORDER BY r.series_id, p.time, p.time_nanos
+LIMIT $4
