@@ -1,0 +1,50 @@
+"""The columns that a span's attributes and its price give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from observatory_store import llm
+from observatory_store.pricing import Pricer, Usage
+from observatory_store.rows import Attributes, Resource, Span
+
+
+def span_columns(pricer: Pricer) -> Callable[[Attributes, Resource, datetime], dict[str, Any]]:
+    """Return the function that turns a span's attributes into columns.
+
+    It takes out of the attributes what the columns restore exactly.
+    """
+
+    def columns(attributes: Attributes, _: Resource, start_time: datetime) -> dict[str, Any]:
+        fields = llm.read(attributes)
+        if fields.get("is_inference"):
+            price = pricer.price(
+                Usage(
+                    time=start_time,
+                    provider=fields.get("provider"),
+                    **{name: fields.get(name) for name in _PRICED_BY},
+                )
+            )
+            if price is not None:
+                fields["cost_usd"] = price.cost_usd
+                fields["price_ref"] = price.reference
+        return fields
+
+    return columns
+
+
+_PRICED_BY = tuple(name for name in Usage.__struct_fields__ if name not in {"time", "provider"})
+
+
+def priced(span: Span, pricer: Pricer) -> Span:
+    """Return the span with its cost, if it is a call of a model that has none yet."""
+    if not span.is_inference or span.cost_usd is not None:
+        return span
+    price = pricer.price(Usage.of(span))
+    if price is None:
+        return span
+    return msgspec.structs.replace(span, cost_usd=price.cost_usd, price_ref=price.reference)

@@ -1,0 +1,89 @@
+"""One OTLP request: decoded, stored, and answered for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from observatory_store.database import translate_failures
+from observatory_store.ingest.columns import span_columns
+from observatory_store.otlp import (
+    MediaType,
+    Signal,
+    decode_logs,
+    decode_metrics,
+    decode_traces,
+)
+from observatory_store.pricing import Pricer
+from observatory_store.writers import (
+    Writer,
+    Written,
+    isolating,
+    write_logs,
+    write_points,
+    write_spans,
+)
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a request. All that is not rejected is committed."""
+
+    accepted: int
+    rejected: int
+    message: str
+    """Why records were rejected, or what was repaired; empty if neither."""
+
+
+class Receiver:
+    """Stores OTLP requests."""
+
+    def __init__(self, writer: Writer, pricer: Pricer) -> None:
+        self._writer = writer
+        self._columns = span_columns(pricer)
+
+    async def receive(
+        self,
+        signal: Signal,
+        body: bytes,
+        media_type: MediaType,
+        *,
+        project_id: int,
+        api_key_id: int | None = None,
+    ) -> Receipt:
+        """Store what one request carries, in one transaction, and return once it is committed.
+
+        Raises:
+            UndecodableError: the body is not what its media type says; nothing was stored.
+            UnavailableError: the database cannot take it now; nothing was stored.
+
+        """
+        writer, rows = self._writer, []
+        match signal:
+            case Signal.TRACES:
+                spans = decode_traces(body, media_type, self._columns)
+                rejected, problems, rows = spans.rejected, spans.problems, spans.rows
+                write = partial(write_spans, writer, project_id, api_key_id=api_key_id)
+            case Signal.METRICS:
+                points = decode_metrics(body, media_type)
+                rejected, problems, rows = points.rejected, points.problems, points.rows
+                write = partial(write_points, writer, project_id)
+            case Signal.LOGS:
+                logs = decode_logs(body, media_type)
+                rejected, problems, rows = logs.rejected, logs.problems, logs.rows
+                write = partial(write_logs, writer, project_id)
+        written = await _write(write, rows)
+        return Receipt(
+            accepted=len(rows) - written.rejected,
+            rejected=rejected + written.rejected,
+            message="; ".join(dict.fromkeys((*problems, *written.problems))),
+        )
+
+
+async def _write(write: Any, rows: Sequence[Any]) -> Written:  # noqa: ANN401 - of any signal
+    if not rows:
+        return Written()
+    with translate_failures():
+        return await isolating(write, rows)

@@ -1,0 +1,10 @@
+"""What is known about calls of large language models: their attributes, and their columns.
+
+Pure: no database, no clock, no network.
+"""
+
+from observatory_store.llm.call import LLMCall
+from observatory_store.llm.inference import is_inference
+from observatory_store.llm.mapping import read, restore
+
+__all__ = ["LLMCall", "is_inference", "read", "restore"]

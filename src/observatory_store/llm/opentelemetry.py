@@ -1,0 +1,139 @@
+"""The OpenTelemetry semantic conventions for generative AI."""
+
+from __future__ import annotations
+
+from observatory_store.llm import conversion
+from observatory_store.llm.convention import Convention, Field
+
+OPENTELEMETRY = Convention(
+    name="opentelemetry",
+    revision="open-telemetry/semantic-conventions-genai, main, November 2026 (Development)",
+    fields=(
+        Field(
+            attribute="gen_ai.operation.name",
+            column="operation",
+            convert=conversion.text,
+        ),
+        Field(
+            attribute="gen_ai.provider.name",
+            column="provider",
+            convert=conversion.text,
+        ),
+        Field(
+            attribute="gen_ai.request.model",
+            column="request_model",
+            convert=conversion.text,
+        ),
+        Field(
+            attribute="gen_ai.response.model",
+            column="response_model",
+            convert=conversion.text,
+        ),
+        Field(
+            attribute="gen_ai.response.id",
+            column="response_id",
+            convert=conversion.text,
+        ),
+        Field(
+            attribute="gen_ai.usage.input_tokens",
+            column="input_tokens",
+            convert=conversion.count,
+        ),
+        Field(
+            attribute="gen_ai.usage.output_tokens",
+            column="output_tokens",
+            convert=conversion.count,
+        ),
+        Field(
+            attribute="gen_ai.usage.cache_read.input_tokens",
+            column="cache_read_tokens",
+            convert=conversion.count,
+        ),
+        Field(
+            attribute="gen_ai.usage.cache_write.input_tokens",
+            column="cache_write_tokens",
+            convert=conversion.count,
+        ),
+        Field(
+            attribute="gen_ai.usage.reasoning.output_tokens",
+            column="reasoning_tokens",
+            convert=conversion.count,
+        ),
+        Field(
+            attribute="gen_ai.response.time_to_first_chunk",
+            column="time_to_first_token_ms",
+            convert=conversion.milliseconds,
+            restore=conversion.seconds,
+        ),
+        Field(
+            attribute="gen_ai.response.finish_reasons",
+            column="finish_reasons",
+            convert=conversion.texts,
+            restore=list,
+        ),
+        Field(
+            attribute="gen_ai.request.stream",
+            column="streaming",
+            convert=conversion.flag,
+        ),
+        Field(
+            attribute="gen_ai.request.temperature",
+            column="temperature",
+            convert=conversion.number,
+        ),
+        Field(
+            attribute="gen_ai.request.top_p",
+            column="top_p",
+            convert=conversion.number,
+        ),
+        Field(
+            attribute="gen_ai.request.max_tokens",
+            column="max_tokens",
+            convert=conversion.count,
+        ),
+        Field(
+            attribute="user.id",
+            column="user_id",
+            convert=conversion.identifier,
+        ),
+        Field(
+            attribute="gen_ai.conversation.id",
+            column="session_id",
+            convert=conversion.identifier,
+        ),
+        Field(
+            attribute="session.id",
+            column="session_id",
+            convert=conversion.identifier,
+        ),
+        Field(
+            attribute="gen_ai.agent.name",
+            column="agent_name",
+            convert=conversion.text,
+        ),
+        Field(
+            attribute="gen_ai.tool.name",
+            column="tool_name",
+            convert=conversion.text,
+        ),
+        Field(
+            attribute="observatory.tags",
+            column="tags",
+            convert=conversion.tags,
+            restore=list,
+        ),
+        Field(
+            attribute="observatory.deployment",
+            column="deployment",
+            convert=conversion.text,
+        ),
+    ),
+    payload={
+        "gen_ai.input.messages": "input_messages",
+        "gen_ai.output.messages": "output_messages",
+        "gen_ai.system_instructions": "system_instructions",
+        "gen_ai.tool.definitions": "tool_definitions",
+        "gen_ai.tool.call.arguments": "tool_arguments",
+        "gen_ai.tool.call.result": "tool_result",
+    },
+)
