@@ -1,6 +1,7 @@
 DROP FUNCTION IF EXISTS observatory_private.compress_with_lz4(regclass, text[]);
 DROP FUNCTION IF EXISTS observatory_private.apply_policies(text, text, text);
 DROP FUNCTION IF EXISTS observatory_private.partition_by_time(text, text);
+DROP FUNCTION IF EXISTS observatory_private.oldest_kept(text);
 DROP TABLE IF EXISTS observatory.policies;
 DROP FUNCTION IF EXISTS observatory.span_hex(bytea);
 DROP FUNCTION IF EXISTS observatory.trace_hex(uuid);

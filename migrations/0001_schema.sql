@@ -105,6 +105,21 @@ COMMENT ON COLUMN observatory.policies.chunk_interval IS
 COMMENT ON COLUMN observatory.policies.complete_from IS
     'Nothing from this time on was dropped by `maintain` (apache and postgres editions).';
 
+CREATE OR REPLACE FUNCTION observatory_private.oldest_kept(
+    relation_name text
+) RETURNS timestamptz
+LANGUAGE sql STABLE AS $$
+    SELECT greatest(
+        date_bin('1 day', now() - retention + interval '1 hour', '2000-01-01T00:00:00Z'),
+        complete_from)
+    FROM observatory.policies
+    WHERE relation = relation_name
+$$;
+
+COMMENT ON FUNCTION observatory_private.oldest_kept(text) IS
+    'The UTC day from which on the relation is whole, and will be for an hour more, so that nobody '
+    'who asks now is overtaken by the retention. NULL if it is kept for ever.';
+
 CREATE OR REPLACE FUNCTION observatory_private.partition_by_time(
     relation_name text, time_column text
 ) RETURNS void
@@ -117,12 +132,19 @@ BEGIN
                 SELECT chunk_interval FROM observatory.policies WHERE relation = relation_name)),
             create_default_indexes => false,
             if_not_exists => true);
+    ELSE
+        -- Serves: the retention, which deletes the oldest rows of all projects.
+        EXECUTE format(
+            'CREATE INDEX IF NOT EXISTS %I ON observatory.%I USING brin (%I)'
+            ' WITH (autosummarize = on)',
+            relation_name || '_brin', relation_name, time_column);
     END IF;
 END
 $$;
 
 COMMENT ON FUNCTION observatory_private.partition_by_time(text, text) IS
-    'Makes the relation a hypertable with the chunk interval of its policy; not on postgres.';
+    'Makes the relation a hypertable with the chunk interval of its policy; on postgres, gives it a '
+    'BRIN index on time instead.';
 
 CREATE OR REPLACE FUNCTION observatory_private.apply_policies(
     relation_name text, segment_by text, order_by text

@@ -75,36 +75,80 @@ COMMENT ON COLUMN observatory_private.llm_usage_15m_history.cost_usd IS 'Cost in
 COMMENT ON COLUMN observatory_private.llm_usage_15m_history.duration_us IS
     'Sum of the calls'' durations, microseconds.';
 
--- The aggregate of spans that every edition uses. On community it becomes the continuous aggregate.
+-- What one quarter-hour of one project comes to, from its spans. The continuous aggregate below says
+-- the same; a test holds the two together.
+CREATE OR REPLACE FUNCTION observatory_private.count_llm_usage(
+    of_project integer, of_bucket timestamptz
+) RETURNS TABLE (
+    provider text,
+    model text,
+    service_name text,
+    environment text,
+    requests bigint,
+    errors bigint,
+    unpriced_requests bigint,
+    input_tokens bigint,
+    output_tokens bigint,
+    cache_read_tokens bigint,
+    cache_write_tokens bigint,
+    reasoning_tokens bigint,
+    cost_usd numeric,
+    duration_us numeric
+)
+LANGUAGE sql STABLE AS $$
+    SELECT
+        s.provider,
+        coalesce(s.response_model, s.request_model),
+        s.service_name,
+        s.environment,
+        count(*),
+        count(*) FILTER (WHERE s.status = 'error'),
+        count(*) FILTER (WHERE s.cost_usd IS NULL),
+        coalesce(sum(s.input_tokens), 0),
+        coalesce(sum(s.output_tokens), 0),
+        coalesce(sum(s.cache_read_tokens), 0),
+        coalesce(sum(s.cache_write_tokens), 0),
+        coalesce(sum(s.reasoning_tokens), 0),
+        coalesce(sum(s.cost_usd), 0),
+        sum(s.duration_us)
+    FROM observatory.spans AS s
+    WHERE s.project_id = of_project
+        AND s.start_time >= of_bucket
+        AND s.start_time < of_bucket + interval '15 minutes'
+        AND s.is_inference
+    GROUP BY 1, 2, 3, 4
+$$;
+
+COMMENT ON FUNCTION observatory_private.count_llm_usage(integer, timestamptz) IS
+    'Rows of llm_usage_15m for one quarter-hour of one project, counted from spans.';
+
 DO $body$
-DECLARE
-    aggregate text := $$
-        coalesce(response_model, request_model) AS model,
-        service_name,
-        environment,
-        count(*) AS requests,
-        count(*) FILTER (WHERE status = 'error') AS errors,
-        count(*) FILTER (WHERE cost_usd IS NULL) AS unpriced_requests,
-        coalesce(sum(input_tokens), 0) AS input_tokens,
-        coalesce(sum(output_tokens), 0) AS output_tokens,
-        coalesce(sum(cache_read_tokens), 0) AS cache_read_tokens,
-        coalesce(sum(cache_write_tokens), 0) AS cache_write_tokens,
-        coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
-        coalesce(sum(cost_usd), 0) AS cost_usd,
-        sum(duration_us) AS duration_us
-    $$;
 BEGIN
     IF observatory.edition() = 'community' THEN
-        EXECUTE format($$
-            CREATE MATERIALIZED VIEW IF NOT EXISTS observatory_private.llm_usage_15m
-            WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
-            SELECT time_bucket('15 minutes', start_time) AS bucket, project_id, provider, %s
-            FROM observatory.spans
-            WHERE is_inference
-            GROUP BY 1, project_id, provider, model, service_name, environment
-            WITH NO DATA
-        $$, aggregate);
-        -- Refreshed up to two days back; what arrives later is noted in changed_buckets.
+        CREATE MATERIALIZED VIEW IF NOT EXISTS observatory_private.llm_usage_15m
+        WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
+        SELECT
+            time_bucket('15 minutes', start_time) AS bucket,
+            project_id,
+            provider,
+            coalesce(response_model, request_model) AS model,
+            service_name,
+            environment,
+            count(*) AS requests,
+            count(*) FILTER (WHERE status = 'error') AS errors,
+            count(*) FILTER (WHERE cost_usd IS NULL) AS unpriced_requests,
+            coalesce(sum(input_tokens), 0) AS input_tokens,
+            coalesce(sum(output_tokens), 0) AS output_tokens,
+            coalesce(sum(cache_read_tokens), 0) AS cache_read_tokens,
+            coalesce(sum(cache_write_tokens), 0) AS cache_write_tokens,
+            coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+            coalesce(sum(cost_usd), 0) AS cost_usd,
+            sum(duration_us) AS duration_us
+        FROM observatory.spans
+        WHERE is_inference
+        GROUP BY 1, 2, 3, 4, 5, 6
+        WITH NO DATA;
+        -- Looks two days back; what arrives later than that is noted in changed_buckets.
         PERFORM add_continuous_aggregate_policy(
             'observatory_private.llm_usage_15m',
             start_offset => interval '2 days',
@@ -120,39 +164,25 @@ BEGIN
         UNION ALL
         SELECT * FROM observatory_private.llm_usage_15m;
     ELSE
-        EXECUTE format($$
-            CREATE OR REPLACE VIEW observatory_private.llm_usage_15m AS
-            SELECT c.bucket, c.project_id, s.*
-            FROM (
-                SELECT DISTINCT project_id, bucket
-                FROM observatory_private.changed_buckets
-                WHERE bucket >= coalesce(
-                    (SELECT complete_from FROM observatory.policies WHERE relation = 'spans'),
-                    '-infinity')
-            ) AS c
-            CROSS JOIN LATERAL (
-                SELECT provider, %s
-                FROM observatory.spans
-                WHERE spans.project_id = c.project_id
-                    AND start_time >= c.bucket
-                    AND start_time < c.bucket + interval '15 minutes'
-                    AND is_inference
-                GROUP BY provider, model, service_name, environment
-            ) AS s
-        $$, aggregate);
+        -- Raw spans are read only where they are complete: see policies.complete_from.
+        CREATE OR REPLACE VIEW observatory_private.changed_whole_buckets AS
+        SELECT DISTINCT project_id, bucket
+        FROM observatory_private.changed_buckets
+        WHERE bucket >= coalesce(
+            (SELECT complete_from FROM observatory.policies WHERE relation = 'spans'), '-infinity');
+        COMMENT ON VIEW observatory_private.changed_whole_buckets IS
+            'The changed quarter-hours whose spans are all still there.';
         CREATE OR REPLACE VIEW observatory.llm_usage_15m AS
-        SELECT *
+        SELECT h.*
         FROM observatory_private.llm_usage_15m_history AS h
         WHERE NOT EXISTS (
-            SELECT FROM observatory_private.changed_buckets AS c
-            WHERE c.project_id = h.project_id
-                AND c.bucket = h.bucket
-                AND c.bucket >= coalesce(
-                    (SELECT complete_from FROM observatory.policies WHERE relation = 'spans'),
-                    '-infinity')
+            SELECT FROM observatory_private.changed_whole_buckets AS c
+            WHERE c.project_id = h.project_id AND c.bucket = h.bucket
         )
         UNION ALL
-        SELECT * FROM observatory_private.llm_usage_15m;
+        SELECT c.bucket, c.project_id, u.*
+        FROM observatory_private.changed_whole_buckets AS c
+        CROSS JOIN LATERAL observatory_private.count_llm_usage(c.project_id, c.bucket) AS u;
     END IF;
 END
 $body$;

@@ -24,7 +24,7 @@ ON CONFLICT DO NOTHING
 -- name: select_limits
 SELECT
     relation,
-    greatest(date_trunc('day', now() - retention), complete_from) AS oldest,
+    observatory_private.oldest_kept(relation) AS oldest,
     retention,
     observatory.edition() AS edition
 FROM observatory.policies

@@ -1,0 +1,57 @@
+"""Dropping what is older than its policy says, where TimescaleDB does not do it by itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from observatory_store.database import Connection, Pool
+from observatory_store.sql import load
+
+_SQL = load("maintenance")
+_ROWS_A_STATEMENT = 10_000
+_PLAIN_TABLES = frozenset({"llm_usage_15m"})
+
+
+async def drop_expired(pool: Pool) -> list[str]:
+    """Drop expired chunks (apache) or delete expired rows (postgres); say what was dropped.
+
+    On community the retention policies do this for all but the rollups' history.
+    """
+    async with pool.acquire() as connection:
+        edition = await connection.fetchval(_SQL["edition"])
+        lines = []
+        for row in await connection.fetch(_SQL["retention"]):
+            relation, cut = row["relation"], row["cut"]
+            if relation in _PLAIN_TABLES or edition == "postgres":
+                dropped = await _delete(connection, relation, cut)
+                unit = "rows"
+            elif edition == "apache":
+                dropped = await _drop_chunks(connection, relation, cut)
+                unit = "chunks"
+            else:
+                continue
+            if dropped:
+                lines.append(f"{relation}: dropped {dropped} {unit} from before {cut:%Y-%m-%d}")
+        return lines
+
+
+async def _drop_chunks(connection: Connection, relation: str, cut: datetime) -> int:
+    by_date = relation == "trace_days"
+    async with connection.transaction():
+        await connection.execute(_SQL["note_complete_from"], relation, cut)
+        dropped: int = await connection.fetchval(
+            _SQL["drop_chunks_by_date" if by_date else "drop_chunks"], f"observatory.{relation}", cut
+        )
+    return dropped
+
+
+async def _delete(connection: Connection, relation: str, cut: datetime) -> int:
+    # First, so that no rollup reads a range of which a part is deleted already.
+    await connection.execute(_SQL["note_complete_from"], relation, cut)
+    deleted = 0
+    while True:
+        tag = await connection.execute(_SQL[f"delete_{relation}"], cut, _ROWS_A_STATEMENT)
+        count = int(tag.rpartition(" ")[2])
+        deleted += count
+        if count < _ROWS_A_STATEMENT:
+            return deleted

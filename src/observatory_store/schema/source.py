@@ -1,0 +1,14 @@
+"""Where the migrations are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import observatory_store
+
+
+def migrations_folder() -> Path:
+    """Return the folder of the migrations: in the wheel, or at the top of a checkout."""
+    package = Path(observatory_store.__file__).parent
+    installed = package / "migrations"
+    return installed if installed.is_dir() else package.parents[1] / "migrations"
