@@ -123,7 +123,9 @@ class Store:
         """
         rows = [priced(span, self._pricer) for span in spans]
         with translate_failures():
-            return await isolating(lambda part: write_spans(self._writer, self.project_id, part), rows)
+            return await isolating(
+                lambda part: write_spans(self._writer, self.project_id, part), rows
+            )
 
     async def write_logs(self, records: Iterable[LogRecord]) -> Written:
         """Store log records in one transaction; to store them again changes nothing.
@@ -134,7 +136,9 @@ class Store:
         """
         rows = list(records)
         with translate_failures():
-            return await isolating(lambda part: write_logs(self._writer, self.project_id, part), rows)
+            return await isolating(
+                lambda part: write_logs(self._writer, self.project_id, part), rows
+            )
 
     async def write_points(self, points: Iterable[MetricPoint]) -> Written:
         """Store metric points in one transaction; to store them again changes nothing.
@@ -145,7 +149,9 @@ class Store:
         """
         rows = list(points)
         with translate_failures():
-            return await isolating(lambda part: write_points(self._writer, self.project_id, part), rows)
+            return await isolating(
+                lambda part: write_points(self._writer, self.project_id, part), rows
+            )
 
 
 def _new_ids() -> tuple[str, str]:

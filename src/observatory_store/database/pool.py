@@ -37,7 +37,7 @@ async def open_pool(
 ) -> AsyncIterator[Pool]:
     """Open a pool on a libpq URL. No connection is made until one is needed.
 
-    On its connections a ``jsonb`` is UTF-8 ``bytes``, a ``uuid`` 32 hex digits, and the time zone UTC.
+    On its connections a ``jsonb`` is UTF-8 ``bytes``, a ``uuid`` 32 hex digits, the time zone UTC.
     """
     arguments = for_asyncpg(url)
     arguments.setdefault("timeout", 10.0)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from observatory_store.errors import InvalidInputError
 
 _SCHEMES = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
 
-# libpq parameters that asyncpg does not know. It would pass them on to the server as settings, which
-# refuses the connection.
+# libpq parameters that asyncpg does not know. It would pass them on to the server as settings, and
+# the server would refuse the connection.
 _UNKNOWN_TO_ASYNCPG = frozenset(
     {
         "channel_binding",
@@ -52,7 +52,9 @@ def for_asyncpg(url: str) -> dict[str, Any]:
     if "hostaddr" in parameters:
         known.setdefault("host", parameters["hostaddr"])
     arguments: dict[str, Any] = {
-        "dsn": urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(known, quote_via=quote), ""))
+        "dsn": urlunsplit(
+            ("postgresql", parts.netloc, parts.path, urlencode(known, quote_via=quote), "")
+        )
     }
     if "connect_timeout" in parameters:
         try:
@@ -76,7 +78,7 @@ def redacted(url: str) -> str:
     return f"postgresql://{user}{host}{parts.path}"
 
 
-def _split(url: str) -> Any:  # noqa: ANN401 - urllib's SplitResult, which mypy sees through
+def _split(url: str) -> SplitResult:
     parts = urlsplit(url)
     if parts.scheme not in _SCHEMES:
         raise InvalidInputError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 from observatory_store.database import translate_failures
 from observatory_store.ingest.columns import span_columns
 from observatory_store.otlp import (
+    Decoded,
     MediaType,
     Signal,
     decode_logs,
@@ -60,30 +61,24 @@ class Receiver:
             UnavailableError: the database cannot take it now; nothing was stored.
 
         """
-        writer, rows = self._writer, []
+        decoded: Decoded[Any]
+        write: Callable[[Sequence[Any]], Awaitable[Written]]
         match signal:
             case Signal.TRACES:
-                spans = decode_traces(body, media_type, self._columns)
-                rejected, problems, rows = spans.rejected, spans.problems, spans.rows
-                write = partial(write_spans, writer, project_id, api_key_id=api_key_id)
+                decoded = decode_traces(body, media_type, self._columns)
+                write = partial(write_spans, self._writer, project_id, api_key_id=api_key_id)
             case Signal.METRICS:
-                points = decode_metrics(body, media_type)
-                rejected, problems, rows = points.rejected, points.problems, points.rows
-                write = partial(write_points, writer, project_id)
+                decoded = decode_metrics(body, media_type)
+                write = partial(write_points, self._writer, project_id)
             case Signal.LOGS:
-                logs = decode_logs(body, media_type)
-                rejected, problems, rows = logs.rejected, logs.problems, logs.rows
-                write = partial(write_logs, writer, project_id)
-        written = await _write(write, rows)
+                decoded = decode_logs(body, media_type)
+                write = partial(write_logs, self._writer, project_id)
+        written = Written()
+        if decoded.rows:
+            with translate_failures():
+                written = await isolating(write, decoded.rows)
         return Receipt(
-            accepted=len(rows) - written.rejected,
-            rejected=rejected + written.rejected,
-            message="; ".join(dict.fromkeys((*problems, *written.problems))),
+            accepted=len(decoded.rows) - written.rejected,
+            rejected=decoded.rejected + written.rejected,
+            message="; ".join(dict.fromkeys((*decoded.problems, *written.problems))),
         )
-
-
-async def _write(write: Any, rows: Sequence[Any]) -> Written:  # noqa: ANN401 - of any signal
-    if not rows:
-        return Written()
-    with translate_failures():
-        return await isolating(write, rows)

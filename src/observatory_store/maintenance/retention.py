@@ -40,7 +40,9 @@ async def _drop_chunks(connection: Connection, relation: str, cut: datetime) -> 
     async with connection.transaction():
         await connection.execute(_SQL["note_complete_from"], relation, cut)
         dropped: int = await connection.fetchval(
-            _SQL["drop_chunks_by_date" if by_date else "drop_chunks"], f"observatory.{relation}", cut
+            _SQL["drop_chunks_by_date" if by_date else "drop_chunks"],
+            f"observatory.{relation}",
+            cut,
         )
     return dropped
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import msgspec
 
@@ -93,7 +93,7 @@ class AnalyticsRepository(Session):
             raise InvalidInputError(f"group_by {unknown[0]!r} is none of {', '.join(_GROUPS)}")
         if interval is not None and interval not in _INTERVALS:
             raise InvalidInputError(f"interval {interval!r} is none of {', '.join(_INTERVALS)}")
-        width = None if interval is None else _INTERVALS[cast("Interval", interval)]
+        width = None if interval is None else _INTERVALS[interval]
         range_ = whole_quarter_hours(TimeRange(start, end))
         conditions = Where(
             self.project_id, range_.start, range_.end, width, list(group_by), MOST_ROWS + 1

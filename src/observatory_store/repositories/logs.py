@@ -103,9 +103,12 @@ _PLAIN = tuple(
 
 def _log(record: Any, resource: Resource) -> LogRecord:  # noqa: ANN401 - asyncpg's Record
     span_id, body, attributes = record["span_id"], record["body"], record["attributes"]
-    return LogRecord(
+    fields: dict[str, Any] = {
         **{name: record[name] for name in _PLAIN},
         **{name: record[name] or empty for name, empty in _NULLABLE.items()},
+    }
+    return LogRecord(
+        **fields,
         body=decode(body) if body else None,
         attributes=decode_map(attributes) if attributes else {},
         span_id=span_id.hex() if span_id else None,

@@ -141,12 +141,13 @@ def _point(
             attributes=decode_map(record["series_attributes"]),
         )
     exemplars = record["exemplars"]
+    fields: dict[str, Any] = {
+        **{name: record[name] for name in _POINT},
+        **{name: None if record[name] is None else tuple(record[name]) for name in _ARRAYS},
+    }
     return MetricPoint(
         series=series[series_id],
-        **{name: record[name] for name in _POINT},
-        **{
-            name: None if record[name] is None else tuple(record[name]) for name in _ARRAYS
-        },
+        **fields,
         flags=record["flags"] or 0,
         exemplars=tuple(_exemplar(item) for item in msgspec.json.decode(exemplars))
         if exemplars

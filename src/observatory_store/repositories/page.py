@@ -28,7 +28,9 @@ class TimeRange(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or self.end.tzinfo is None:
-            raise InvalidInputError("a time of the range lacks a time zone: write 2026-01-31T12:00:00Z")
+            raise InvalidInputError(
+                "a time of the range lacks a time zone: write 2026-01-31T12:00:00Z"
+            )
         if self.start >= self.end:
             raise InvalidInputError("the range is empty: its start must be before its end")
 
@@ -74,7 +76,9 @@ def scope_of(query: str, *conditions: Any) -> str:  # noqa: ANN401 - whatever ha
 
 def encode_cursor(scope: str, key: Sequence[Any]) -> str:
     """Return an opaque cursor that stands after the row with this sort key."""
-    plain = [(item - _EPOCH) // _MICROSECOND if isinstance(item, datetime) else item for item in key]
+    plain = [
+        (item - _EPOCH) // _MICROSECOND if isinstance(item, datetime) else item for item in key
+    ]
     return base64.urlsafe_b64encode(msgspec.json.encode([scope, *plain])).rstrip(b"=").decode()
 
 
@@ -98,8 +102,8 @@ def decode_cursor(cursor: str, scope: str, *types: type) -> list[Any]:
 def _restore(item: Any, kind: type) -> Any:  # noqa: ANN401 - a JSON scalar
     if kind is datetime:
         return _EPOCH + int(item) * _MICROSECOND
-    if type(item) is not kind:
+    if isinstance(item, bool) or not isinstance(item, kind):
         raise TypeError(kind)
-    if kind is str:
+    if isinstance(item, str):
         bytes.fromhex(item)
     return item

@@ -30,9 +30,7 @@ class Session:
 
     async def resources(self, ids: Iterable[int]) -> dict[int, Resource]:
         """Return the resources of the project with these ids."""
-        records = await self.fetch(
-            _SQL["resources_by_id"], self.project_id, sorted(set(ids))
-        )
+        records = await self.fetch(_SQL["resources_by_id"], self.project_id, sorted(set(ids)))
         return {record["resource_id"]: _resource(record) for record in records}
 
 

@@ -92,7 +92,7 @@ class SpanRepository(Session):
     async def of_trace(
         self, trace_id: str, first: datetime, last: datetime, *, limit: int
     ) -> Sequence[Span]:
-        """Return the spans of a trace that start from ``first`` to ``last``, with their payloads."""
+        """Return the spans of a trace that start from ``first`` to ``last``, with payloads."""
         arguments = (self.project_id, trace_id, first, last)
         records = await self.fetch(_SQL["spans_of_trace"], *arguments, limit)
         payloads = {
@@ -103,7 +103,7 @@ class SpanRepository(Session):
 
     async def _spans(
         self, records: Sequence[Any], payloads: dict[Any, Payload] | None = None
-    ) -> list[Span]:
+    ) -> Sequence[Span]:
         resources = await self.resources(record["resource_id"] for record in records)
         return [
             _span(
@@ -155,10 +155,13 @@ _PLAIN = tuple(name for name in Span.__struct_fields__ if name not in _CONVERTED
 
 def _span(record: Any, resource: Resource, payload: Payload | None) -> Span:  # noqa: ANN401
     parent = record["parent_span_id"]
-    return Span(
+    fields: dict[str, Any] = {
         **{name: record[name] for name in _PLAIN},
         **{name: record[name] or empty for name, empty in _NULLABLE.items()},
         **{name: None if record[name] is None else tuple(record[name]) for name in _LISTS},
+    }
+    return Span(
+        **fields,
         span_id=record["span_id"].hex(),
         parent_span_id=parent.hex() if parent else None,
         attributes=decode_map(record["attributes"]) if record["attributes"] else {},
@@ -183,8 +186,6 @@ def _link(item: dict[str, Any]) -> Link:
 
 def _payload(record: Any) -> Payload:  # noqa: ANN401 - asyncpg's Record
     return Payload(
-        **{
-            name: record[name] for name in Payload.__struct_fields__ if name != "structured"
-        },
+        **{name: record[name] for name in Payload.__struct_fields__ if name != "structured"},
         structured=tuple(record["structured"] or ()),
     )

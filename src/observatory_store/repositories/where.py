@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 _MARK = "/* where */"
 
@@ -39,5 +39,5 @@ class Where:
 
     def into(self, query: LiteralString) -> LiteralString:
         """Return the query with the conditions at its mark."""
-        conditions = "".join(f" AND {condition}" for condition in self._conditions).lstrip()
-        return cast("LiteralString", query.replace(_MARK, conditions))
+        conditions = " ".join(f"AND {condition}" for condition in self._conditions)
+        return query.replace(_MARK, conditions)

@@ -14,7 +14,7 @@ begins with ``$``
 =========================== =====================================
 
 Everything else is ordinary JSON, so that ``attributes ->> 'http.method'`` and ``attributes @> …``
-read as expected. ``jsonb`` keeps the scale of a number: ``1.0`` stays a double and ``1`` an integer.
+read as expected. ``jsonb`` keeps the scale of a number: ``1.0`` stays a double, ``1`` an integer.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def to_json(value: AttributeValue) -> Any:  # noqa: ANN401 - a JSON document
         return value
     if isinstance(value, dict):
         if all(type(item) in _PLAIN for item in value.values()):
-            plain: dict[str, Any] = value  # type: ignore[assignment]  # narrowed by the line above
+            plain: dict[str, Any] = value
         else:
             plain = {key: to_json(item) for key, item in value.items()}
         if len(plain) == 1 and next(iter(plain)).startswith("$"):
@@ -66,11 +66,9 @@ def to_json(value: AttributeValue) -> Any:  # noqa: ANN401 - a JSON document
         return plain
     if isinstance(value, float):
         return _double(value)
-    if isinstance(value, list):
-        return [to_json(item) for item in value]
     if isinstance(value, bytes):
         return {_BYTES: base64.b64encode(value).decode("ascii")}
-    return value
+    return [to_json(item) for item in value] if isinstance(value, list) else value
 
 
 def from_json(value: Any) -> AttributeValue:  # noqa: ANN401 - a JSON document

@@ -106,7 +106,9 @@ class Migrator:
 
     @staticmethod
     def _step(
-        act: Callable[[Any], None], migration: Any, progress: Callable[[str], None] | None  # noqa: ANN401
+        act: Callable[[Any], None],
+        migration: Any,  # noqa: ANN401 - yoyo has no types
+        progress: Callable[[str], None] | None,
     ) -> str:
         if progress is not None:
             progress(migration.id)
@@ -131,7 +133,7 @@ class Migrator:
 
     @contextmanager
     def _locked(self) -> Iterator[Any]:
-        # yoyo's own lock is a row that a killed process leaves behind; this one goes with the session.
+        # yoyo's own lock is a row that a killed process leaves; this one ends with its session.
         with self._backend() as holder:
             holder.execute(f"SELECT pg_advisory_lock({_LOCK})")
             with self._backend() as backend:

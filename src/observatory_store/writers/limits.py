@@ -48,9 +48,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             return f"{what} {time:%Y-%m-%dT%H:%M:%SZ} is more than a day ahead of the clock"
         if not self.takes(relation, time):
             days = self.retention_days.get(relation)
-            return (
-                f"{what} {_day(time)} is older than what {relation} keeps"
-                + (f" ({days} days)" if days else "")
+            return f"{what} {_day(time)} is older than what {relation} keeps" + (
+                f" ({days} days)" if days else ""
             )
         return None
 

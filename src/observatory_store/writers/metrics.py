@@ -45,14 +45,16 @@ _plain = attrgetter(*_PLAIN)
 async def write_points(writer: Writer, project_id: int, points: Sequence[MetricPoint]) -> Written:
     """Store points that are not stored yet, in one transaction.
 
-    A point outside the time limits is rejected alone, and so is one that differs from the point that
-    its series has at that time already.
+    A point outside the time limits is rejected alone, and so is one that differs from the point
+    that its series has at that time already.
     """
     problems = Problems()
     async with writer.batch("stage_points") as batch:
         accepted = []
         for point in points:
-            if refusal := batch.limits.refusal("metric_points", "point time", point.time, batch.now):
+            if refusal := batch.limits.refusal(
+                "metric_points", "point time", point.time, batch.now
+            ):
                 problems.reject(refusal)
             else:
                 accepted.append(point)
@@ -82,17 +84,15 @@ async def _add_series(batch: Batch, project_id: int, points: Sequence[MetricPoin
     await batch.add_catalogue("insert_series", project_id, series, _series_record)
 
 
-async def _reject_conflicts(
-    batch: Batch, points: Sequence[MetricPoint], problems: Problems
-) -> int:
+async def _reject_conflicts(batch: Batch, points: Sequence[MetricPoint], problems: Problems) -> int:
     times = [point.time for point in points]
     conflicts = await batch.connection.fetch(
         SQL["select_conflicting_points"], min(times), max(times)
     )
     for row in conflicts:
         problems.reject(
-            f"metric {row['name']!r} has another point at {row['time']:%Y-%m-%dT%H:%M:%S.%fZ} in the "
-            "same series: the first one stays"
+            f"metric {row['name']!r} has another point at {row['time']:%Y-%m-%dT%H:%M:%S.%fZ} "
+            "in the same series: the first one stays"
         )
     return len(conflicts)
 

@@ -170,9 +170,7 @@ def _keeps_payload(span: Span, limits: Limits, problems: Problems) -> bool:
     return False
 
 
-def _record(
-    project_id: int, api_key_id: int | None, now: datetime, span: Span
-) -> tuple[Any, ...]:
+def _record(project_id: int, api_key_id: int | None, now: datetime, span: Span) -> tuple[Any, ...]:
     parent = span.parent_span_id
     return (
         *_plain(span),

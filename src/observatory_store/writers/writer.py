@@ -1,4 +1,4 @@
-"""What all writers share: the batch's transaction, its staging tables, what is known to be stored."""
+"""What all writers share: the transaction of a batch, its staging tables, the known resources."""
 
 from __future__ import annotations
 

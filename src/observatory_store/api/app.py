@@ -1,0 +1,68 @@
+"""The application: its parts, put together for one process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI
+
+from observatory_store.api import failures
+from observatory_store.api.authentication import Authenticator
+from observatory_store.api.measurements import CountRequests, Measurements
+from observatory_store.api.parameters import refuse_repeated
+from observatory_store.api.routes import health, logs, metrics, otlp, spans, traces, usage
+from observatory_store.api.services import Services
+from observatory_store.database import open_pool
+from observatory_store.ingest import Receiver
+from observatory_store.pricing import GenAIPrices
+from observatory_store.settings import Settings
+from observatory_store.writers import Writer
+
+_QUERIES = (traces, spans, logs, metrics, usage)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the service as an ASGI application.
+
+    It starts while the database is away, and then answers 503 to what needs the database.
+    """
+    measurements = Measurements()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_pool(
+            settings.database_url.get_secret_value(),
+            max_size=settings.pool_size,
+            statement_timeout_seconds=settings.statement_timeout_seconds,
+            lock_timeout_seconds=settings.lock_timeout_seconds,
+        ) as pool:
+            measurements.watch(pool)
+            app.state.services = Services(
+                settings=settings,
+                pool=pool,
+                receiver=Receiver(Writer(pool), GenAIPrices()),
+                authenticator=Authenticator(pool, settings.auth),
+                measurements=measurements,
+            )
+            # What runs beside the requests is started and stopped around this line.
+            yield
+
+    app = FastAPI(
+        title="observatory-store",
+        summary="LLM telemetry: OTLP in, traces, metrics, logs, usage and cost out.",
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.add_middleware(CountRequests, measurements=measurements)
+    failures.install(app)
+    app.include_router(otlp.router)
+    for module in _QUERIES:
+        app.include_router(
+            module.router,
+            prefix="/api/v1",
+            dependencies=[Depends(refuse_repeated)],
+            responses=failures.DOCUMENTED,
+        )
+    app.include_router(health.router)
+    return app

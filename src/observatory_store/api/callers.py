@@ -1,0 +1,39 @@
+"""The caller of a request, as a dependency of each route."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+
+from observatory_store.api.authentication import Caller
+from observatory_store.api.services import TheServices
+from observatory_store.repositories.keys import Scope
+
+_BearerKey = Annotated[
+    HTTPAuthorizationCredentials | None,
+    Security(HTTPBearer(scheme_name="bearer", description="An API key.", auto_error=False)),
+]
+_HeaderKey = Annotated[
+    str | None,
+    Security(
+        APIKeyHeader(
+            name="x-api-key", scheme_name="x-api-key", description="An API key.", auto_error=False
+        )
+    ),
+]
+
+
+def _with_scope(scope: Scope) -> Callable[..., Awaitable[Caller]]:
+    async def caller(services: TheServices, bearer: _BearerKey, header: _HeaderKey) -> Caller:
+        return await services.authenticator.caller(
+            bearer.credentials if bearer else header, scope
+        )
+
+    return caller
+
+
+Reader = Annotated[Caller, Depends(_with_scope("read"))]
+Sender = Annotated[Caller, Depends(_with_scope("write"))]

@@ -1,0 +1,51 @@
+"""Query parameters that several routes have, and how strictly they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated
+
+from fastapi import Request
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from observatory_store.errors import InvalidInputError
+
+_REPEATABLE = frozenset({"tag", "attribute", "group_by"})
+
+
+class QueryParameters(BaseModel):
+    """The parameters of a route. One that it does not know is refused, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+async def refuse_repeated(request: Request) -> None:
+    """Refuse a parameter that is given twice where only one value would count."""
+    for name, value in request.query_params.multi_items():
+        if name not in _REPEATABLE and len(request.query_params.getlist(name)) > 1:
+            raise InvalidInputError(f"{name} is given more than once (also as {value!r})")
+
+
+def storable(text: str) -> str:
+    """Refuse what no stored text can contain."""
+    if "\0" in text:
+        raise ValueError("U+0000 is in no stored text")
+    return text
+
+
+def _pair(text: str) -> str:
+    if not text.partition("=")[0] or "=" not in text:
+        raise ValueError("write key=value")
+    return text
+
+
+Text = Annotated[str, AfterValidator(storable)]
+KeyValue = Annotated[Text, AfterValidator(_pair), Field(examples=["team=search"])]
+Milliseconds = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
+Usd = Annotated[Decimal, Field(ge=0, max_digits=30, decimal_places=18, examples=["0.05"])]
+
+
+def pairs(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return ``key=value`` texts as keys and values; the key ends at the first ``=``."""
+    return tuple((key, value) for key, _, value in (text.partition("=") for text in texts))

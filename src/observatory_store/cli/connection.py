@@ -1,0 +1,75 @@
+"""From a verb's options to settings, a pool or a store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pydantic import ValidationError
+
+from observatory_store.database import Pool, open_pool, translate_failures
+from observatory_store.errors import InvalidInputError
+from observatory_store.settings import Settings
+from observatory_store.store import Store
+
+APPLICATION_NAME = "observatory-store cli"
+
+
+def read_settings(**options: Any) -> Settings:  # noqa: ANN401 - values of any field
+    """Return the settings: from the options that are not None, else from the environment.
+
+    Raises:
+        InvalidInputError: a value is not allowed; the message names its variable.
+
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "_".join(str(part) for part in first["loc"])
+        raise InvalidInputError(f"OBSERVATORY_{name.upper()}: {first['msg']}") from None
+
+
+@asynccontextmanager
+async def open_database(
+    database_url: str | None, *, statement_timeout_seconds: float | None = None
+) -> AsyncIterator[Pool]:
+    """Open a pool on the database of these options.
+
+    Raises:
+        UnavailableError: it cannot be reached, or what is done with it fails for want of it.
+
+    """
+    settings = read_settings(
+        database_url=database_url, statement_timeout_seconds=statement_timeout_seconds
+    )
+    with translate_failures():
+        async with open_pool(
+            settings.database_url.get_secret_value(),
+            max_size=settings.pool_size,
+            statement_timeout_seconds=settings.statement_timeout_seconds,
+            lock_timeout_seconds=settings.lock_timeout_seconds,
+            application_name=APPLICATION_NAME,
+        ) as pool:
+            yield pool
+
+
+@asynccontextmanager
+async def open_store(database_url: str | None, project: str) -> AsyncIterator[Store]:
+    """Open the store of one project.
+
+    Raises:
+        UnavailableError: the database cannot be reached.
+        NotFoundError: there is no such project.
+
+    """
+    settings = read_settings(database_url=database_url)
+    async with Store.open(
+        settings.database_url.get_secret_value(),
+        project=project,
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+        lock_timeout_seconds=settings.lock_timeout_seconds,
+    ) as store:
+        yield store

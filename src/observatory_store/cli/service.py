@@ -1,0 +1,116 @@
+"""Running the HTTP service in this process, or in several."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import NoReturn
+
+import uvicorn
+from fastapi import FastAPI
+
+from observatory_store.api import create_app
+from observatory_store.cli.connection import read_settings
+from observatory_store.errors import ObservatoryError
+from observatory_store.settings import Settings
+
+FACTORY = "observatory_store.cli.service:application"
+GRACE_SECONDS = 20
+BACKLOG = 2048
+
+
+def application() -> FastAPI:
+    """Return the service with the settings of the environment: what each worker process runs."""
+    return create_app(read_settings())
+
+
+def run_service(settings: Settings, listener: socket.socket) -> None:
+    """Serve on the socket until interrupted.
+
+    Raises:
+        ObservatoryError: the service did not start; its log says why.
+
+    """
+    server = uvicorn.Server(_config(create_app(settings), settings))
+    with suppress(KeyboardInterrupt), terminating():
+        server.run(sockets=[listener])
+    if not server.started:
+        raise ObservatoryError("the service did not start; the lines above say why")
+
+
+def run_workers(settings: Settings, workers: int) -> None:
+    """Serve from several processes until interrupted. Each reads its settings from the environment.
+
+    Raises:
+        ObservatoryError: the address cannot be listened on.
+
+    """
+    listen(settings.host, settings.port).close()
+    os.environ |= {
+        "OBSERVATORY_DATABASE_URL": settings.database_url.get_secret_value(),
+        "OBSERVATORY_HOST": settings.host,
+        "OBSERVATORY_PORT": str(settings.port),
+    }
+    uvicorn.run(
+        FACTORY,
+        factory=True,
+        workers=workers,
+        host=settings.host,
+        port=settings.port,
+        log_level=settings.log_level,
+        access_log=False,
+        lifespan="on",
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on the address; port 0 takes a free one.
+
+    Raises:
+        ObservatoryError: the address is not free, or not of this machine.
+
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ObservatoryError(f"cannot listen on {host} port {port}: {reason}") from error
+
+
+def address(listener: socket.socket) -> str:
+    """Return the URL of the service on a socket."""
+    host, port = listener.getsockname()[:2]
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def terminating() -> Iterator[None]:
+    """Have SIGTERM raise KeyboardInterrupt as Ctrl-C does, so that everything is cleaned up."""
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_level=settings.log_level,
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )

@@ -1,0 +1,132 @@
+"""``traces``: a list of them, and one as a tree."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from observatory_store.cli.connection import open_store
+from observatory_store.cli.console import console, print_json, print_table
+from observatory_store.cli.options import (
+    DEFAULT_PROJECT,
+    AsJson,
+    DatabaseUrl,
+    Environment,
+    From,
+    Model,
+    ProjectName,
+    Provider,
+    Service,
+    To,
+)
+from observatory_store.cli.time_range import parse_range
+from observatory_store.cli.trace_tree import trace_tree
+from observatory_store.cli.units import duration, money, time
+from observatory_store.errors import NotFoundError
+from observatory_store.repositories import Page, TimeRange, Trace, TraceFilter, TraceSummary
+
+verbs = typer.Typer(help="List traces, and show one.", no_args_is_help=True)
+
+
+class StatusName(StrEnum):
+    """``error``: at least one span failed."""
+
+    OK = "ok"
+    ERROR = "error"
+
+
+@verbs.command("list")
+def list_(
+    *,
+    start: From = "24h",
+    end: To = "now",
+    service: Service = None,
+    name: Annotated[str | None, typer.Option(help="Only with a root span of this name.")] = None,
+    status: Annotated[StatusName | None, typer.Option(help="Only with or without errors.")] = None,
+    model: Model = None,
+    provider: Provider = None,
+    user: Annotated[str | None, typer.Option(help="Only of this user.")] = None,
+    session: Annotated[str | None, typer.Option(help="Only of this session.")] = None,
+    environment: Environment = None,
+    limit: Annotated[int, typer.Option(help="Most traces to list, up to 1000.")] = 20,
+    cursor: Annotated[str | None, typer.Option(help="From the end of the page before.")] = None,
+    project: ProjectName = DEFAULT_PROJECT,
+    as_json: AsJson = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """List traces that start in a range of time, newest first."""
+    where = TraceFilter(
+        service=service,
+        name=name,
+        status=None if status is None else status.value,
+        model=model,
+        provider=provider,
+        user=user,
+        session=session,
+        environment=environment,
+    )
+    range_ = parse_range(start, end)
+    page = asyncio.run(_list(database_url, project, range_, where, limit, cursor))
+    if as_json:
+        print_json(page)
+        return
+    print_table(
+        ("trace", "start", "duration", "service", "name", "spans", "errors", "tokens", "cost"),
+        [_row(trace) for trace in page.items],
+        "No traces in this range.",
+    )
+    if page.next_cursor is not None:
+        typer.echo(f"next page: the same --from and --to as times, --cursor {page.next_cursor}", err=True)
+
+
+@verbs.command("show")
+def show(
+    trace_id: Annotated[str, typer.Argument(metavar="ID", help="32 hex digits.")],
+    *,
+    project: ProjectName = DEFAULT_PROJECT,
+    as_json: AsJson = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Show one trace: as a tree, or whole as JSON."""
+    trace = asyncio.run(_get(database_url, project, trace_id))
+    if as_json:
+        print_json(trace)
+    else:
+        console().print(trace_tree(trace), soft_wrap=True)
+
+
+def _row(trace: TraceSummary) -> tuple[object, ...]:
+    return (
+        trace.trace_id,
+        time(trace.start_time),
+        duration(trace.duration_us),
+        trace.service_name,
+        trace.root_name,
+        trace.span_count,
+        trace.error_count,
+        trace.input_tokens + trace.output_tokens,
+        money(trace.cost_usd),
+    )
+
+
+async def _list(
+    database_url: str | None,
+    project: str,
+    range_: TimeRange,
+    where: TraceFilter,
+    limit: int,
+    cursor: str | None,
+) -> Page[TraceSummary]:
+    async with open_store(database_url, project) as store:
+        return await store.traces.list(range_, where, limit=limit, cursor=cursor)
+
+
+async def _get(database_url: str | None, project: str, trace_id: str) -> Trace:
+    async with open_store(database_url, project) as store:
+        trace = await store.traces.get(trace_id)
+    if trace is None:
+        raise NotFoundError(f"project {project} has no trace {trace_id}")
+    return trace

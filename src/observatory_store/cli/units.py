@@ -1,0 +1,38 @@
+"""Durations, money and times, as people read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from observatory_store.cli.console import Amount
+
+_MILLISECOND, _SECOND, _MINUTE = 1_000, 1_000_000, 60_000_000
+_SMALL = Decimal("0.01")
+
+
+def duration(microseconds: float) -> Amount:
+    """Return a duration with the unit that fits it.
+
+    >>> duration(850), duration(12_345), duration(2_500_000), duration(150_000_000)
+    ('850 µs', '12.3 ms', '2.50 s', '2.5 min')
+    """
+    if microseconds < _MILLISECOND:
+        return Amount(f"{microseconds:.0f} µs")
+    if microseconds < _SECOND:
+        return Amount(f"{microseconds / _MILLISECOND:.3g} ms")
+    if microseconds < _MINUTE:
+        return Amount(f"{microseconds / _SECOND:.2f} s")
+    return Amount(f"{microseconds / _MINUTE:.1f} min")
+
+
+def money(usd: Decimal | None) -> Amount | None:
+    """Return US dollars, with six decimals under a cent and four above; None stays None."""
+    if usd is None:
+        return None
+    return Amount(f"${usd:.6f}" if 0 < usd < _SMALL else f"${usd:,.4f}")
+
+
+def time(moment: datetime | None) -> str | None:
+    """Return a time to the second, in UTC."""
+    return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"

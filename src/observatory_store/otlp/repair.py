@@ -1,0 +1,95 @@
+"""Every conversion of this package that loses something, each with its reason.
+
+- U+0000 becomes U+FFFD: PostgreSQL's ``text`` and ``jsonb`` cannot hold it.
+- A lone surrogate becomes U+FFFD: it is no character, and neither UTF-8 nor ``jsonb`` has it.
+- A byte of JSON that is not UTF-8 becomes U+FFFD: RFC 8259 has no other encoding.
+- A time is split into the microseconds that ``timestamptz`` has, and the rest in nanoseconds.
+- A span that ends before it starts, or not at all, gets the duration 0: the clocks of its host
+  disagreed or the sender never ended it, and a negative duration would spoil every sum.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from observatory_store.otlp.decoded import Tally
+
+REPLACED_NUL = "U+0000 in a text was replaced by U+FFFD: PostgreSQL cannot store it"
+REPLACED_SURROGATE = "a lone surrogate or U+0000 in a JSON text was replaced by U+FFFD"
+REPLACED_BYTES = "bytes that are not UTF-8 were replaced by U+FFFD"
+NO_DURATION = "a span ends before it starts, or has no end: its duration was set to 0"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ESCAPED_NUL = rb"\u0000"
+
+# A match is a whole escape sequence, so that the second half of `\\` never begins another one.
+_ESCAPE = re.compile(
+    rb"""\\(?:
+        u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}
+      | (?P<bad>u(?:[dD][89a-fA-F][0-9a-fA-F]{2}|0000))
+      | .
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def json_nul(body: bytes, tally: Tally) -> bytes:
+    r"""Return the JSON without escaped U+0000; free of cost where ``\u0000`` does not occur."""
+    if _ESCAPED_NUL not in body:
+        return body
+    repaired = _ESCAPE.sub(_escape, body)
+    if repaired != body:
+        tally.note(REPLACED_NUL)
+    return repaired
+
+
+def json_text(body: bytes, tally: Tally) -> bytes:
+    """Return the JSON as valid UTF-8 without escaped lone surrogates and U+0000."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        tally.note(REPLACED_BYTES)
+        body = body.decode(errors="replace").encode()
+    repaired = _ESCAPE.sub(_escape, body)
+    if repaired != body:
+        tally.note(REPLACED_SURROGATE)
+    return repaired
+
+
+def _escape(match: re.Match[bytes]) -> bytes:
+    return match[0] if match["bad"] is None else rb"\ufffd"
+
+
+def text(value: str, tally: Tally) -> str:
+    """Return the text without U+0000."""
+    if "\0" not in value:
+        return value
+    tally.note(REPLACED_NUL)
+    return value.replace("\0", "\ufffd")
+
+
+def split_time(unix_nano: int) -> tuple[datetime, int]:
+    """Return the time in whole microseconds, and the nanoseconds (0 to 999) that this leaves.
+
+    Every uint64 fits: the largest is in the year 2554.
+    """
+    microseconds, nanos = divmod(unix_nano, 1000)
+    seconds, microseconds = divmod(microseconds, 1_000_000)
+    return _EPOCH + timedelta(0, seconds, microseconds), nanos
+
+
+def join_time(time: datetime, nanos: int) -> int:
+    """Return the nanoseconds since 1970 that :func:`split_time` was given."""
+    since = time - _EPOCH
+    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1000 + nanos
+
+
+def duration(start: int, end: int, tally: Tally) -> tuple[int, int]:
+    """Return microseconds and remaining nanoseconds; start + both is the end exactly."""
+    if end < start:
+        tally.note(NO_DURATION)
+        return 0, 0
+    return divmod(end - start, 1000)
