@@ -28,9 +28,7 @@ _HeaderKey = Annotated[
 
 def _with_scope(scope: Scope) -> Callable[..., Awaitable[Caller]]:
     async def caller(services: TheServices, bearer: _BearerKey, header: _HeaderKey) -> Caller:
-        return await services.authenticator.caller(
-            bearer.credentials if bearer else header, scope
-        )
+        return await services.authenticator.caller(bearer.credentials if bearer else header, scope)
 
     return caller
 

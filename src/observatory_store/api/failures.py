@@ -78,6 +78,10 @@ DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
     }.items()
 }
 
+NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {
+    404: {"model": Problem, "description": "The project has nothing of that name or id."}
+}
+
 _logger = logging.getLogger(__name__)
 
 

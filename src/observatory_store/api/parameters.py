@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -42,6 +42,10 @@ def _pair(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(storable)]
 KeyValue = Annotated[Text, AfterValidator(_pair), Field(examples=["team=search"])]
+Format = Annotated[
+    Literal["json", "otlp"],
+    Field(description="`otlp`: an OTLP JSON document; the header X-Next-Cursor has the cursor."),
+]
 Milliseconds = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
 Usd = Annotated[Decimal, Field(ge=0, max_digits=30, decimal_places=18, examples=["0.05"])]
 

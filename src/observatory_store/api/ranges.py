@@ -37,7 +37,8 @@ def _time(value: object) -> datetime:
                 return time
             raise ValueError("OTLP has times from 1970 to 2554 only")
     raise ValueError(
-        "not an RFC 3339 time with an offset, such as 2026-01-31T12:00:00Z (in a URL, write + as %2B)"
+        "not an RFC 3339 time with an offset, such as 2026-01-31T12:00:00Z "
+        "(in a URL, + is written %2B)"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from observatory_store.api.answers.health import Check, Readiness
+from observatory_store.api.answers.health import Check, Checks, Readiness
 from observatory_store.database import Pool, translate_failures
 from observatory_store.errors import SchemaNotAppliedError, UnavailableError
 from observatory_store.writers import Limits
@@ -17,29 +17,24 @@ _RELATIONS: Final = frozenset(
 
 async def readiness(pool: Pool) -> Readiness:
     """Return which checks the database passes: reachable, schema applied, writable."""
-    schema: Check = "unknown"
+    writable: Check = "unknown"
     try:
         with translate_failures():
             async with pool.acquire() as connection:
                 # Reported by the server when the connection is made, and whenever they change.
                 reported = connection.get_settings()
-                writable = "on" not in (
+                read_only = "on" in (
                     getattr(reported, "default_transaction_read_only", "off"),
                     getattr(reported, "in_hot_standby", "off"),
                 )
-                schema = "failed"
+                writable = "failed" if read_only else "ok"
                 limits = await Limits.read(connection)
     except SchemaNotAppliedError:
-        return Readiness(
-            ready=False, database="ok", schema=schema, writable="ok" if writable else "failed"
-        )
+        checks = Checks(database="ok", schema="failed", writable=writable)
+        return Readiness(ready=False, checks=checks)
     except UnavailableError:
-        return Readiness(ready=False, database="failed", schema="unknown", writable="unknown")
-    applied = _RELATIONS <= limits.oldest.keys()
-    return Readiness(
-        ready=applied and writable,
-        database="ok",
-        schema="ok" if applied else "failed",
-        writable="ok" if writable else "failed",
-        edition=limits.edition,
-    )
+        checks = Checks(database="failed", schema="unknown", writable="unknown")
+        return Readiness(ready=False, checks=checks)
+    applied = limits.oldest.keys() >= _RELATIONS
+    checks = Checks(database="ok", schema="ok" if applied else "failed", writable=writable)
+    return Readiness(ready=applied and not read_only, checks=checks, edition=limits.edition)

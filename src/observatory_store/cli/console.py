@@ -37,7 +37,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, name in enumerate(columns):
-        numeric = all(isinstance(row[index], int | float | Amount) or row[index] is None for row in rows)
+        numeric = all(
+            isinstance(row[index], int | float | Amount) or row[index] is None for row in rows
+        )
         table.add_column(name, justify="right" if numeric else "left", no_wrap=index == 0)
     for row in rows:
         table.add_row(*(cell(value) for value in row))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import typer
+
 from observatory_store.cli.connection import open_database
-from observatory_store.cli.console import console, print_json, visible
+from observatory_store.cli.console import print_json, visible
 from observatory_store.cli.options import AsJson, DatabaseUrl
 from observatory_store.maintenance import MaintainReport
 from observatory_store.maintenance import maintain as maintain_database
@@ -18,10 +20,10 @@ def maintain(*, as_json: AsJson = False, database_url: DatabaseUrl = None) -> No
     """Refresh the rollups, drop what is past its retention, collect what nothing refers to."""
     report = asyncio.run(_maintain(database_url))
     if as_json:
-        print_json({"lines": report.lines()})
+        print_json(report)
         return
     for line in report.lines():
-        console().print(visible(line), markup=False)
+        typer.echo(visible(line))
 
 
 async def _maintain(database_url: str | None) -> MaintainReport:

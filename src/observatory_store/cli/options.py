@@ -19,7 +19,9 @@ DatabaseUrl: TypeAlias = Annotated[
     ),
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-ProjectName: TypeAlias = Annotated[str, typer.Option("--project", metavar="NAME", help="The project.")]
+ProjectName: TypeAlias = Annotated[
+    str, typer.Option("--project", metavar="NAME", help="The project.")
+]
 From: TypeAlias = Annotated[
     str,
     typer.Option(
@@ -29,7 +31,8 @@ From: TypeAlias = Annotated[
     ),
 ]
 To: TypeAlias = Annotated[
-    str, typer.Option("--to", metavar="TIME", help="End of the range, not included; as --from, or now.")
+    str,
+    typer.Option("--to", metavar="TIME", help="End of the range, not included; as --from, or now."),
 ]
 Model: TypeAlias = Annotated[str | None, typer.Option(help="Only this model.")]
 Provider: TypeAlias = Annotated[str | None, typer.Option(help="Only this provider.")]

@@ -39,7 +39,9 @@ def list_(*, as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
     if as_json:
         print_json(projects)
     else:
-        rows = [(project.name, project.project_id, time(project.created_at)) for project in projects]
+        rows = [
+            (project.name, project.project_id, time(project.created_at)) for project in projects
+        ]
         print_table(("project", "id", "created"), rows, "There are no projects.")
 
 

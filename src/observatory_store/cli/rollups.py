@@ -21,14 +21,7 @@ def status(*, as_json: AsJson = False, database_url: DatabaseUrl = None) -> None
     """Show what is not refreshed yet. Exits 1 if anything is."""
     found = asyncio.run(_status(database_url))
     if as_json:
-        print_json(
-            {
-                "rollup": found.rollup,
-                "pending_buckets": found.pending_buckets,
-                "oldest_pending": found.oldest_pending,
-                "edition": found.edition,
-            }
-        )
+        print_json(found)
     else:
         row = (found.rollup, found.edition, found.pending_buckets, time(found.oldest_pending))
         print_table(("rollup", "edition", "pending buckets", "oldest pending"), [row], "")

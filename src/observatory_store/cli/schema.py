@@ -12,21 +12,21 @@ from observatory_store.cli.console import print_json, print_table
 from observatory_store.cli.options import AsJson, DatabaseUrl
 from observatory_store.cli.units import time
 from observatory_store.errors import InvalidInputError
-from observatory_store.schema import Migrator
+from observatory_store.schema import MigrationStatus, Migrator
 
 verbs = typer.Typer(help="Show, apply and roll back migrations.", no_args_is_help=True)
 
 
 @verbs.command("status")
 def status(*, as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
-    """Show which migrations are applied. Exits 1 if any is not."""
+    """Show which migrations are applied. Exits 1 if one is pending, or of another version."""
     found = migrator(database_url).status()
     if as_json:
-        print_json([{"id": item.id, "applied_at": item.applied_at} for item in found])
+        print_json(found)
     else:
-        rows = [(item.id, time(item.applied_at) or "pending") for item in found]
-        print_table(("migration", "applied"), rows, "There are no migrations.")
-    if any(item.applied_at is None for item in found):
+        rows = [(item.id, time(item.applied_at) or "pending", _remark(item)) for item in found]
+        print_table(("migration", "applied", ""), rows, "There are no migrations.")
+    if any(item.applied_at is None or not item.known for item in found):
         raise typer.Exit(1)
 
 
@@ -55,11 +55,12 @@ def rollback(
     what = f"all migrations after {to}" if to else f"the last {steps or 1} migrations"
     if not yes and sys.stdin.isatty():
         typer.confirm(f"Undo {what}, with the data in their tables?", abort=True)
-    undone = migrator(database_url).rollback(steps=steps or 1, to=to)
-    for migration in undone:
-        typer.echo(f"rolled back {migration}")
-    if not undone:
-        typer.echo("nothing to roll back")
+    undone = migrator(database_url).rollback(steps=steps or 1, to=to, progress=typer.echo)
+    typer.echo(f"{len(undone)} migrations rolled back" if undone else "nothing to roll back")
+
+
+def _remark(item: MigrationStatus) -> str:
+    return "" if item.known else "not of this version of observatory-store"
 
 
 def migrator(database_url: str | None) -> Migrator:

@@ -28,7 +28,9 @@ def serve(
         ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that serve.")] = 1,
-    migrate: Annotated[bool, typer.Option("--migrate", help="Apply pending migrations first.")] = False,
+    migrate: Annotated[
+        bool, typer.Option("--migrate", help="Apply pending migrations first.")
+    ] = False,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Serve OTLP and the query API over HTTP until interrupted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from rich.text import Text
 from rich.tree import Tree
@@ -12,6 +13,19 @@ from observatory_store.cli.console import visible
 from observatory_store.cli.units import duration, money, time
 from observatory_store.repositories import Trace
 from observatory_store.rows import Span
+
+
+DEEPEST = 50
+"""Below this, spans stand beside each other, so that lines stay readable."""
+
+
+class _Place(NamedTuple):
+    """Where a span will stand."""
+
+    branch: Tree
+    span: Span
+    depth: int
+    service_above: str | None
 
 
 def trace_tree(trace: Trace) -> Tree:
@@ -76,16 +90,19 @@ def _place(
     placed: set[int],
 ) -> None:
     # A loop and not a recursion: a chain of spans may be deeper than Python's stack.
-    waiting = [(tree, span, None) for span in reversed(list(top))]
-    open_: list[tuple[Tree, Span, str | None]] = list(waiting)
-    while open_:
-        branch, span, service_above = open_.pop()
+    waiting: list[_Place] = [_Place(tree, span, 0, None) for span in reversed([*top])]
+    while waiting:
+        place = waiting.pop()
+        span = place.span
         if id(span) in placed:
             continue
         placed.add(id(span))
-        node = branch.add(span_line(span, service_above))
-        below = [] if span.span_id == span.parent_span_id else children.pop(span.span_id, [])
-        open_.extend((node, child, span.service_name) for child in reversed(below))
+        node = place.branch.add(span_line(span, place.service_above))
+        branch = node if place.depth < DEEPEST else place.branch
+        waiting.extend(
+            _Place(branch, child, place.depth + 1, span.service_name)
+            for child in reversed(children.pop(span.span_id, []))
+        )
 
 
 def _tokens(span: Span) -> str | None:

@@ -79,7 +79,9 @@ def list_(
         "No traces in this range.",
     )
     if page.next_cursor is not None:
-        typer.echo(f"next page: the same --from and --to as times, --cursor {page.next_cursor}", err=True)
+        typer.echo(
+            f"next page: the same --from and --to as times, --cursor {page.next_cursor}", err=True
+        )
 
 
 @verbs.command("show")

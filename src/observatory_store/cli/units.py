@@ -8,7 +8,7 @@ from decimal import Decimal
 from observatory_store.cli.console import Amount
 
 _MILLISECOND, _SECOND, _MINUTE = 1_000, 1_000_000, 60_000_000
-_SMALL = Decimal("0.01")
+_SMALL, _LEAST = Decimal("0.01"), Decimal("0.000001")
 
 
 def duration(microseconds: float) -> Amount:
@@ -30,6 +30,8 @@ def money(usd: Decimal | None) -> Amount | None:
     """Return US dollars, with six decimals under a cent and four above; None stays None."""
     if usd is None:
         return None
+    if 0 < usd < _LEAST:
+        return Amount(f"<${_LEAST}")
     return Amount(f"${usd:.6f}" if 0 < usd < _SMALL else f"${usd:,.4f}")
 
 

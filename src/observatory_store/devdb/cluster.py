@@ -43,7 +43,8 @@ class Cluster:
     """A private server on a loopback port, open to every user of this machine.
 
     Its data stays in `data_dir` from one run to the next; without one, it is in a temporary
-    directory that `stop` removes. Without `port`, a free one is taken at the first start and kept.
+    directory (under `temporary_in`, or the system's own place) that `stop` removes. Without
+    `port`, a free one is taken at the first start and kept.
     `settings` are PostgreSQL's own and win over those chosen here.
     """
 
@@ -53,9 +54,12 @@ class Cluster:
         data_dir: Path | str | None = None,
         port: int | None = None,
         settings: Mapping[str, str] | None = None,
+        *,
+        temporary_in: Path | None = None,
     ) -> None:
         self.installation = installation
         self._temporary = data_dir is None
+        self._temporary_in = temporary_in
         self._data_dir = None if data_dir is None else Path(data_dir).absolute()
         self._port = port
         self._settings = dict(settings or {})
@@ -124,7 +128,7 @@ class Cluster:
         if self._process is not None:
             return
         if self._data_dir is None:
-            self._data_dir = Path(tempfile.mkdtemp(prefix="observatory-")).resolve() / "data"
+            self._data_dir = self._temporary_folder() / "data"
         try:
             self._prepare(self._data_dir)
             self._launch_on_a_port(self._data_dir, timeout_seconds)
@@ -154,6 +158,11 @@ class Cluster:
         if done.returncode != 0 and "already exists" not in done.stderr:
             raise DevServerError(f"Database {name} could not be created: {done.stderr.strip()}")
         return self.database_url(name)
+
+    def _temporary_folder(self) -> Path:
+        folder = Path(tempfile.mkdtemp(prefix="observatory-", dir=self._temporary_in)).resolve()
+        folder.chmod(0o711)
+        return folder
 
     def _stop_at_exit(self, starter: int) -> None:
         # A forked child inherits this registration, but the server is its parent's.

@@ -148,5 +148,7 @@ class Migrator:
 
 
 def _applied(backend: Any) -> dict[str, datetime]:  # noqa: ANN401 - yoyo has no types
+    if backend.execute("SELECT to_regclass('_yoyo_migration')").fetchone() == (None,):
+        return {}
     rows = backend.execute("SELECT migration_id, applied_at_utc FROM _yoyo_migration").fetchall()
     return {id_: applied_at.replace(tzinfo=UTC) for id_, applied_at in rows}

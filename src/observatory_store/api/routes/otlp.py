@@ -1,0 +1,88 @@
+"""OTLP over HTTP."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+
+from observatory_store.api.authentication import Caller
+from observatory_store.api.callers import Sender
+from observatory_store.api.request_body import read_body
+from observatory_store.api.services import Services, TheServices
+from observatory_store.otlp import MediaType, Signal, encode_response
+
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "description": "`Export…ServiceRequest`, also with `Content-Encoding: gzip`.",
+        "content": {
+            MediaType.PROTOBUF.value: {"schema": {"type": "string", "format": "binary"}},
+            MediaType.JSON.value: {"schema": {"type": "object"}},
+        },
+    }
+}
+_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Committed, but for the records that `partial_success` counts. The media "
+        "type is that of the request.",
+        "content": {
+            MediaType.PROTOBUF.value: {"schema": {"type": "string", "format": "binary"}},
+            MediaType.JSON.value: {
+                "example": {
+                    "partialSuccess": {
+                        "rejectedSpans": "1",
+                        "errorMessage": "a span's trace_id must be 16 bytes that are not all zero",
+                    }
+                }
+            },
+        },
+    },
+    400: {"description": "The body cannot be decoded. As every error here: `google.rpc.Status`."},
+    401: {"description": "No valid API key."},
+    403: {"description": "The key lacks the scope `write`."},
+    413: {"description": "The body is over the limit."},
+    415: {"description": "Unknown content type or content encoding."},
+    503: {"description": "Nothing was stored; try again after `Retry-After` seconds."},
+}
+
+router = APIRouter(prefix="/v1", tags=["OTLP"], default_response_class=Response)
+
+
+@router.post("/traces", responses=_RESPONSES, openapi_extra=_BODY)
+async def send_traces(request: Request, services: TheServices, sender: Sender) -> Response:
+    """Store the spans of an `ExportTraceServiceRequest`."""
+    return await _receive(Signal.TRACES, request, services, sender)
+
+
+@router.post("/metrics", responses=_RESPONSES, openapi_extra=_BODY)
+async def send_metrics(request: Request, services: TheServices, sender: Sender) -> Response:
+    """Store the data points of an `ExportMetricsServiceRequest`."""
+    return await _receive(Signal.METRICS, request, services, sender)
+
+
+@router.post("/logs", responses=_RESPONSES, openapi_extra=_BODY)
+async def send_logs(request: Request, services: TheServices, sender: Sender) -> Response:
+    """Store the log records of an `ExportLogsServiceRequest`."""
+    return await _receive(Signal.LOGS, request, services, sender)
+
+
+async def _receive(
+    signal: Signal, request: Request, services: Services, sender: Caller
+) -> Response:
+    media_type = MediaType.parse(request.headers.get("content-type"))
+    body = await read_body(request, services.settings.max_body_bytes)
+    begin = time.perf_counter()
+    receipt = await services.receiver.receive(
+        signal,
+        body,
+        media_type,
+        project_id=sender.project_id,
+        api_key_id=sender.api_key_id,
+    )
+    services.measurements.received(signal, len(body), time.perf_counter() - begin, receipt)
+    content = encode_response(
+        signal, media_type, rejected=receipt.rejected, message=receipt.message
+    )
+    return Response(content, media_type=media_type.value)

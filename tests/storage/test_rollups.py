@@ -1,0 +1,135 @@
+"""The rollups say what a recount of the spans says."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from storage.samples import RECOUNT_USAGE, USAGE, now, query, span, traffic
+
+from observatory_store import Store
+from observatory_store.database import open_pool
+from observatory_store.maintenance import Rollups, maintain
+
+HOURLY = """
+    SELECT date_bin('1 hour', bucket, '2000-01-01Z'), model, sum(requests), sum(cost_usd)
+    FROM observatory.llm_usage_15m GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+
+async def test_usage_equals_a_recount_before_and_after_a_refresh(database_url: str) -> None:
+    """Fresh spans are in the usage at once, and a refresh changes nothing of it."""
+    async with Store.open(database_url) as store:
+        await store.write_spans(traffic(500))
+        recount = query(database_url, RECOUNT_USAGE)
+        assert query(database_url, USAGE) == recount
+        async with open_pool(database_url) as pool:
+            rollups = Rollups(pool)
+            await rollups.refresh()
+            assert query(database_url, USAGE) == recount
+            await store.write_spans(traffic(300, seed=2))
+            await rollups.refresh()
+            assert (await rollups.status()).pending_buckets == 0
+    assert query(database_url, USAGE) == query(database_url, RECOUNT_USAGE)
+    assert query(
+        database_url,
+        "SELECT bucket, model, sum(requests), sum(cost_usd) FROM observatory.llm_usage_1h"
+        " GROUP BY 1, 2 ORDER BY 1, 2",
+    ) == query(database_url, HOURLY)
+
+
+async def test_late_spans_are_counted_after_a_refresh(database_url: str) -> None:
+    """A sender that was offline for weeks is in the usage after the next refresh, exactly once."""
+    async with Store.open(database_url) as store, open_pool(database_url) as pool:
+        rollups = Rollups(pool)
+        await store.write_spans(traffic(200, over=timedelta(days=5)))
+        await rollups.refresh()
+        await store.write_spans(traffic(300, seed=2, over=timedelta(days=60)))
+        await store.write_spans([span(7, start_time=now() - timedelta(days=88))])
+        assert (await rollups.status()).pending_buckets > 0
+        assert await rollups.refresh() > 0
+        assert (await rollups.status()).pending_buckets == 0
+    assert query(database_url, USAGE) == query(database_url, RECOUNT_USAGE)
+
+
+async def test_noted_buckets_are_refreshed_without_the_policy(database_url: str) -> None:
+    """The service's own loop brings in late spans, and two services do not do so at once."""
+    async with Store.open(database_url) as store, open_pool(database_url) as pool:
+        rollups = Rollups(pool)
+        await rollups.refresh()
+        await store.write_spans(
+            [span(number, start_time=now() - timedelta(days=10, hours=number)) for number in range(1, 9)]
+        )
+        results = await asyncio.gather(*(rollups.refresh_noted() for _ in range(3)))
+        assert sum(count or 0 for count in results) == 8
+    assert query(database_url, USAGE) == query(database_url, RECOUNT_USAGE)
+
+
+async def test_a_refresh_amid_writers_loses_nothing(database_url: str) -> None:
+    """What is committed while a refresh runs is in the usage all the same."""
+    spans = traffic(1200, over=timedelta(hours=2))
+    async with Store.open(database_url, pool_size=4) as store, open_pool(database_url) as pool:
+        rollups = Rollups(pool)
+        writing = [
+            asyncio.create_task(_write(store, spans[start::3], size=10)) for start in range(3)
+        ]
+        while not all(task.done() for task in writing):
+            await rollups.refresh()
+        await asyncio.gather(*writing)
+        assert query(database_url, USAGE) == query(database_url, RECOUNT_USAGE)
+        await rollups.refresh()
+    assert query(database_url, USAGE) == query(database_url, RECOUNT_USAGE)
+
+
+async def _write(store: Store, spans: list[object], size: int) -> None:
+    for position in range(0, len(spans), size):
+        await store.write_spans(spans[position : position + size])  # type: ignore[arg-type]
+
+
+async def test_usage_outlives_its_spans(database_url: str, edition: str) -> None:
+    """Dropping old spans removes no row of the usage, and neither does any refresh after it."""
+    async with Store.open(database_url) as store, open_pool(database_url) as pool:
+        rollups = Rollups(pool)
+        await store.write_spans(traffic(300, over=timedelta(days=30)))
+        await rollups.refresh()
+        before = query(database_url, USAGE)
+        _shorten_retention(database_url, edition, days=10)
+        await maintain(pool)
+        left = query(database_url, "SELECT count(*), min(start_time) FROM observatory.spans")[0]
+        assert left[0] < 300
+        assert left[1] >= now() - timedelta(days=12)
+        await rollups.refresh()
+        await rollups.refresh()
+        assert query(database_url, USAGE) == before
+
+    async with Store.open(database_url) as store, open_pool(database_url) as pool:
+        late = await store.write_spans([span(5, start_time=now() - timedelta(days=20)), span(6)])
+        assert (late.stored, late.rejected) == (1, 1)
+        await Rollups(pool).refresh()
+    after = query(database_url, "SELECT sum(requests) FROM observatory.llm_usage_15m")
+    assert after == [(sum(row[6] for row in before) + 1,)]
+
+
+def _shorten_retention(url: str, edition: str, *, days: int) -> None:
+    query(url, f"UPDATE observatory.policies SET retention = '{days} days' WHERE relation = 'spans'")
+    if edition == "community":
+        query(url, "SELECT remove_retention_policy('observatory.spans')")
+        job = query(url, f"SELECT add_retention_policy('observatory.spans', interval '{days} days')")
+        query(url, f"CALL run_job({job[0][0]})")
+
+
+@pytest.mark.editions("apache", "postgres")
+async def test_maintain_counts_what_it_is_about_to_drop(database_url: str) -> None:
+    """Spans that no refresh has seen yet are counted before their retention takes them."""
+    async with Store.open(database_url) as store, open_pool(database_url) as pool:
+        await store.write_spans(traffic(200, over=timedelta(days=30)))
+        before = query(database_url, USAGE)
+        query(database_url, "UPDATE observatory.policies SET retention = '10 days'")
+        report = await maintain(pool)
+        assert report.refreshed_buckets > 0
+        assert any(line.startswith("spans: dropped") for line in report.lines())
+        # The usage itself has the short retention now, so compare what it keeps.
+        kept = [row for row in before if row[0] >= now() - timedelta(days=9)]
+        assert [row for row in query(database_url, USAGE) if row[0] >= now() - timedelta(days=9)] == kept
+        assert (await maintain(pool)).lines() == ["refreshed 0 changed quarter-hours"]

@@ -1,0 +1,231 @@
+"""What is written is there once, whatever the order, the repetition and the neighbours."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+import pytest
+from storage.samples import (
+    RECOUNT_TRACES,
+    TRACES,
+    content,
+    log,
+    now,
+    point,
+    query,
+    span,
+    traffic,
+)
+
+from observatory_store import LLMCall, Payload, Store
+from observatory_store.errors import InvalidInputError, NotFoundError, UnavailableError
+
+
+async def test_a_replay_changes_nothing(database_url: str) -> None:
+    """A retry after a lost answer must not count anything twice, in any table or rollup."""
+    spans, logs, points = traffic(200), [log(), log("other")], [point(), point(series="b")]
+    async with Store.open(database_url) as store:
+        first = [
+            await store.write_spans(spans),
+            await store.write_logs(logs),
+            await store.write_points(points),
+        ]
+        assert [one.stored for one in first] == [200, 2, 2]
+        before = content(database_url)
+        again = [
+            await store.write_spans(reversed(spans)),
+            await store.write_logs(reversed(logs)),
+            await store.write_points(reversed(points)),
+        ]
+    assert [(one.stored, one.duplicates) for one in again] == [(0, 200), (0, 2), (0, 2)]
+    assert content(database_url) == before
+
+
+async def test_traces_are_the_same_in_any_order_of_arrival(database_url: str) -> None:
+    """A trace's root, totals and range must not depend on which of its spans came first."""
+    spans = traffic(300)
+    chance = random.Random(7)
+    async with Store.open(database_url) as store:
+        for project in ("one", "two"):
+            await store.projects.create(project)
+    for project in ("default", "one", "two"):
+        chance.shuffle(spans)
+        async with Store.open(database_url, project=project) as store:
+            position = 0
+            while position < len(spans):
+                size = chance.randrange(1, 60)
+                # Parts overlap, as retries of partly stored batches do.
+                await store.write_spans(spans[max(0, position - 5) : position + size])
+                position += size
+    assert query(database_url, TRACES) == query(database_url, RECOUNT_TRACES)
+    projects = query(
+        database_url,
+        "SELECT count(DISTINCT d) FROM (SELECT project_id, md5(string_agg("
+        "(to_jsonb(t) - 'project_id')::text, ' ' ORDER BY trace_id)) AS d"
+        " FROM observatory.traces AS t GROUP BY 1) AS digests",
+    )
+    assert projects == [(1,)]
+
+
+async def test_a_trace_over_midnight_is_one_trace(database_url: str) -> None:
+    """The view merges the days of a trace: one start, one end, one root, sums over both."""
+    midnight = now().replace(hour=0, minute=0, second=0) - timedelta(days=1)
+    early = span(1, start_time=midnight - timedelta(minutes=2), name="root", duration_us=240_000_000)
+    late = span(
+        2,
+        trace_id=early.trace_id,
+        parent_span_id=early.span_id,
+        start_time=midnight + timedelta(minutes=1),
+        cost_usd=Decimal("0.01"),
+        request_model="gpt-4o-mini",
+    )
+    async with Store.open(database_url) as store:
+        await store.write_spans([late])
+        await store.write_spans([early])
+        trace = await store.traces.get(early.trace_id)
+    assert query(database_url, "SELECT count(*) FROM observatory.trace_days") == [(2,)]
+    assert trace is not None
+    summary = trace.summary
+    assert (summary.start_time, summary.end_time) == (
+        early.start_time,
+        early.start_time + timedelta(minutes=4),
+    )
+    assert (summary.root_name, summary.span_count, summary.cost_usd) == ("root", 2, Decimal("0.011"))
+    assert summary.models == ("gpt-4o", "gpt-4o-mini")
+    assert [one.span_id for one in trace.spans] == [early.span_id, late.span_id]
+
+
+async def test_concurrent_writers_of_the_same_spans_neither_lose_nor_double(
+    database_url: str,
+) -> None:
+    """Several senders that retry the same batches at once: no deadlock, no double count."""
+    spans = traffic(400)
+    parts = [spans[n : n + 100] for n in range(0, 400, 50)]
+    async with Store.open(database_url, pool_size=6) as store:
+        chance = random.Random(3)
+
+        async def send() -> int:
+            order = [list(part) for part in parts]
+            chance.shuffle(order)
+            stored = 0
+            for part in order:
+                chance.shuffle(part)
+                stored += (await store.write_spans(part)).stored
+            return stored
+
+        assert sum(await asyncio.gather(*(send() for _ in range(6)))) == 400
+    assert query(database_url, "SELECT count(*) FROM observatory.spans") == [(400,)]
+    assert query(database_url, TRACES) == query(database_url, RECOUNT_TRACES)
+
+
+async def test_times_outside_the_limits_are_rejected_alone(database_url: str) -> None:
+    """A clock gone wrong must not move a rollup's watermark, nor revive a dropped range."""
+    times = [
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(9999, 12, 31, tzinfo=UTC),
+        now() - timedelta(days=91),
+        now() + timedelta(days=1, minutes=1),
+    ]
+    async with Store.open(database_url) as store:
+        spans = await store.write_spans(
+            [span(), *(span(n, start_time=time) for n, time in enumerate(times, 2))]
+        )
+        logs = await store.write_logs([log(), *(log(str(time), time=time) for time in times)])
+        points = await store.write_points(
+            [point(), *(point(series=str(time), time=time) for time in times)]
+        )
+    for written in (spans, logs, points):
+        assert (written.stored, written.rejected) == (1, 4)
+        assert any("older than what" in problem for problem in written.problems)
+        assert any("more than a day ahead" in problem for problem in written.problems)
+
+
+async def test_a_span_that_ends_in_the_far_future_is_rejected(database_url: str) -> None:
+    """An end in the year 9999 would make its trace last for ever."""
+    far = span(1, duration_us=int(timedelta(days=365 * 7000).total_seconds() * 10**6))
+    beyond = span(2, duration_us=2**63 - 1)
+    async with Store.open(database_url) as store:
+        written = await store.write_spans([far, beyond, span(3)])
+    assert (written.stored, written.rejected) == (1, 2)
+
+
+async def test_what_the_database_refuses_is_rejected_alone(database_url: str) -> None:
+    """A value that slipped past all checks costs its own row, not the batch."""
+    spans = [span(number) for number in range(1, 40)]
+    spans[17] = msgspec.structs.replace(spans[17], name="a\0b")
+    spans[30] = msgspec.structs.replace(spans[30], input_tokens=2**40)
+    async with Store.open(database_url) as store:
+        written = await store.write_spans(spans)
+    assert (written.stored, written.rejected) == (37, 2)
+    assert all("refuses" in problem for problem in written.problems)
+    assert query(database_url, "SELECT count(*) FROM observatory.spans") == [(37,)]
+    assert query(database_url, TRACES) == query(database_url, RECOUNT_TRACES)
+
+
+async def test_another_point_at_the_same_time_is_reported_and_the_first_stays(
+    database_url: str,
+) -> None:
+    """Two different values of one series at one time are a sender's error that it hears of; a replay
+    of the same value is none.
+    """
+    async with Store.open(database_url) as store:
+        await store.write_points([point(1.0), point(float("nan"), series="nan")])
+        written = await store.write_points(
+            [point(1.0), point(2.0), point(float("nan"), series="nan"), point(3.0, series="c")]
+        )
+    assert (written.stored, written.duplicates, written.rejected) == (1, 2, 1)
+    assert "the first one stays" in written.problems[0]
+    assert query(
+        database_url, "SELECT value_double FROM observatory.metric_points WHERE value_double < 3"
+    ) == [(1.0,)]
+
+
+async def test_an_old_span_is_stored_without_its_expired_payload(database_url: str) -> None:
+    """Private text must not come back into a range from which it was dropped."""
+    old = span(1, start_time=now() - timedelta(days=40), payload=Payload(input_messages="secret"))
+    async with Store.open(database_url) as store:
+        written = await store.write_spans([old])
+    assert (written.stored, written.rejected) == (1, 0)
+    assert "left out" in written.problems[0]
+    assert query(database_url, "SELECT count(*) FROM observatory.span_payloads") == [(0,)]
+
+
+async def test_record_stores_a_priced_call(database_url: str) -> None:
+    """A gateway's call is one line, and its cost is right to the last digit."""
+    async with Store.open(database_url) as store:
+        await store.record(
+            LLMCall(
+                provider="openai",
+                model="gpt-4o",
+                input_tokens=812,
+                output_tokens=64,
+                tags={"team": "search"},
+                input_messages=[{"role": "user", "content": "hi \0"}],
+            )
+        )
+        with pytest.raises(InvalidInputError):
+            await store.record(LLMCall(provider="openai", model="gpt-4o", input_tokens=-1))
+    # 812 tokens at $2.50 and 64 at $10 for a million.
+    assert query(
+        database_url,
+        "SELECT cost_usd, tags, input_messages FROM observatory.spans JOIN observatory.span_payloads"
+        " USING (project_id, trace_id, span_id, start_time)",
+    ) == [(Decimal("0.00267"), ["team=search"], '[{"role":"user","content":"hi \ufffd"}]')]
+
+
+@pytest.mark.editions("postgres")
+async def test_open_says_what_is_wrong(empty_database_url: str, database_url: str) -> None:
+    """No schema, no project, no server: each is one clear error."""
+    with pytest.raises(UnavailableError, match="schema apply"):
+        async with Store.open(empty_database_url):
+            pass
+    with pytest.raises(NotFoundError, match="nowhere"):
+        async with Store.open(database_url, project="nowhere"):
+            pass
+    with pytest.raises(UnavailableError):
+        async with Store.open("postgresql://postgres@127.0.0.1:1/x?connect_timeout=2"):
+            pass
