@@ -58,10 +58,16 @@ def span(number: int = 1, **fields: Any) -> Span:
     return Span(**{**defaults, **fields})
 
 
-def traffic(count: int, *, seed: int = 1, over: timedelta = timedelta(hours=6)) -> list[Span]:
+def traffic(
+    count: int,
+    *,
+    seed: int = 1,
+    over: timedelta = timedelta(hours=6),
+    ago: timedelta = timedelta(seconds=1),
+) -> list[Span]:
     """Return spans of a few models and traces, with errors, unknown prices and payloads."""
     chance = random.Random(seed)
-    end = now() - timedelta(seconds=1)
+    end = now() - ago
     spans = []
     for number in range(1, count + 1):
         is_inference = chance.random() < 0.7
@@ -92,9 +98,7 @@ def traffic(count: int, *, seed: int = 1, over: timedelta = timedelta(hours=6)) 
                 payload=chance.choice([None, Payload(input_messages="hello")]),
             )
         )
-    return [
-        msgspec.structs.replace(one, service_name=one.resource.service_name) for one in spans
-    ]
+    return [msgspec.structs.replace(one, service_name=one.resource.service_name) for one in spans]
 
 
 def log(body: str = "hello", **fields: Any) -> LogRecord:

@@ -59,15 +59,20 @@ async def test_noted_buckets_are_refreshed_without_the_policy(database_url: str)
         rollups = Rollups(pool)
         await rollups.refresh()
         await store.write_spans(
-            [span(number, start_time=now() - timedelta(days=10, hours=number)) for number in range(1, 9)]
+            [
+                span(number, start_time=now() - timedelta(days=10, hours=number))
+                for number in range(1, 9)
+            ]
         )
         results = await asyncio.gather(*(rollups.refresh_noted() for _ in range(3)))
         assert sum(count or 0 for count in results) == 8
     assert query(database_url, USAGE) == query(database_url, RECOUNT_USAGE)
 
 
-async def test_a_refresh_amid_writers_loses_nothing(database_url: str) -> None:
-    """What is committed while a refresh runs is in the usage all the same."""
+async def test_a_refresh_amid_writers_loses_nothing(database_url: str, edition: str) -> None:
+    """What is committed while a refresh runs is in the usage all the same: at once where our own
+    refresh does it, after the next refresh where TimescaleDB does.
+    """
     spans = traffic(1200, over=timedelta(hours=2))
     async with Store.open(database_url, pool_size=4) as store, open_pool(database_url) as pool:
         rollups = Rollups(pool)
@@ -77,7 +82,8 @@ async def test_a_refresh_amid_writers_loses_nothing(database_url: str) -> None:
         while not all(task.done() for task in writing):
             await rollups.refresh()
         await asyncio.gather(*writing)
-        assert query(database_url, USAGE) == query(database_url, RECOUNT_USAGE)
+        if edition != "community":
+            assert query(database_url, USAGE) == query(database_url, RECOUNT_USAGE)
         await rollups.refresh()
     assert query(database_url, USAGE) == query(database_url, RECOUNT_USAGE)
 
@@ -112,10 +118,14 @@ async def test_usage_outlives_its_spans(database_url: str, edition: str) -> None
 
 
 def _shorten_retention(url: str, edition: str, *, days: int) -> None:
-    query(url, f"UPDATE observatory.policies SET retention = '{days} days' WHERE relation = 'spans'")
+    query(
+        url, f"UPDATE observatory.policies SET retention = '{days} days' WHERE relation = 'spans'"
+    )
     if edition == "community":
         query(url, "SELECT remove_retention_policy('observatory.spans')")
-        job = query(url, f"SELECT add_retention_policy('observatory.spans', interval '{days} days')")
+        job = query(
+            url, f"SELECT add_retention_policy('observatory.spans', interval '{days} days')"
+        )
         query(url, f"CALL run_job({job[0][0]})")
 
 
@@ -131,5 +141,7 @@ async def test_maintain_counts_what_it_is_about_to_drop(database_url: str) -> No
         assert any(line.startswith("spans: dropped") for line in report.lines())
         # The usage itself has the short retention now, so compare what it keeps.
         kept = [row for row in before if row[0] >= now() - timedelta(days=9)]
-        assert [row for row in query(database_url, USAGE) if row[0] >= now() - timedelta(days=9)] == kept
+        assert [
+            row for row in query(database_url, USAGE) if row[0] >= now() - timedelta(days=9)
+        ] == kept
         assert (await maintain(pool)).lines() == ["refreshed 0 changed quarter-hours"]

@@ -74,7 +74,9 @@ async def test_traces_are_the_same_in_any_order_of_arrival(database_url: str) ->
 async def test_a_trace_over_midnight_is_one_trace(database_url: str) -> None:
     """The view merges the days of a trace: one start, one end, one root, sums over both."""
     midnight = now().replace(hour=0, minute=0, second=0) - timedelta(days=1)
-    early = span(1, start_time=midnight - timedelta(minutes=2), name="root", duration_us=240_000_000)
+    early = span(
+        1, start_time=midnight - timedelta(minutes=2), name="root", duration_us=240_000_000
+    )
     late = span(
         2,
         trace_id=early.trace_id,
@@ -94,7 +96,11 @@ async def test_a_trace_over_midnight_is_one_trace(database_url: str) -> None:
         early.start_time,
         early.start_time + timedelta(minutes=4),
     )
-    assert (summary.root_name, summary.span_count, summary.cost_usd) == ("root", 2, Decimal("0.011"))
+    assert (summary.root_name, summary.span_count, summary.cost_usd) == (
+        "root",
+        2,
+        Decimal("0.011"),
+    )
     assert summary.models == ("gpt-4o", "gpt-4o-mini")
     assert [one.span_id for one in trace.spans] == [early.span_id, late.span_id]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
 from observatory_store.errors import InvalidInputError
 
@@ -52,9 +52,7 @@ def for_asyncpg(url: str) -> dict[str, Any]:
     if "hostaddr" in parameters:
         known.setdefault("host", parameters["hostaddr"])
     arguments: dict[str, Any] = {
-        "dsn": urlunsplit(
-            ("postgresql", parts.netloc, parts.path, urlencode(known, quote_via=quote), "")
-        )
+        "dsn": _join("postgresql", parts, urlencode(known, quote_via=quote))
     }
     if "connect_timeout" in parameters:
         try:
@@ -67,7 +65,7 @@ def for_asyncpg(url: str) -> dict[str, Any]:
 def for_yoyo(url: str) -> str:
     """Return the URL with the scheme that makes yoyo use psycopg 3."""
     parts = _split(url)
-    return urlunsplit(("postgresql+psycopg", parts.netloc, parts.path, parts.query, ""))
+    return _join("postgresql+psycopg", parts, parts.query)
 
 
 def redacted(url: str) -> str:
@@ -76,6 +74,11 @@ def redacted(url: str) -> str:
     user = f"{parts.username}@" if parts.username else ""
     host = parts.netloc.rpartition("@")[2]
     return f"postgresql://{user}{host}{parts.path}"
+
+
+def _join(scheme: str, parts: SplitResult, query: str) -> str:
+    # urlunsplit would leave out the two slashes of a URL without a host.
+    return f"{scheme}://{parts.netloc}{parts.path}" + (f"?{query}" if query else "")
 
 
 def _split(url: str) -> SplitResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
@@ -27,6 +28,8 @@ from observatory_store.writers import (
     write_points,
     write_spans,
 )
+
+LARGE_BODY = 1024 * 1024
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,18 +64,20 @@ class Receiver:
             UnavailableError: the database cannot take it now; nothing was stored.
 
         """
-        decoded: Decoded[Any]
+        decode: Callable[[], Decoded[Any]]
         write: Callable[[Sequence[Any]], Awaitable[Written]]
         match signal:
             case Signal.TRACES:
-                decoded = decode_traces(body, media_type, self._columns)
+                decode = partial(decode_traces, body, media_type, self._columns)
                 write = partial(write_spans, self._writer, project_id, api_key_id=api_key_id)
             case Signal.METRICS:
-                decoded = decode_metrics(body, media_type)
+                decode = partial(decode_metrics, body, media_type)
                 write = partial(write_points, self._writer, project_id)
             case Signal.LOGS:
-                decoded = decode_logs(body, media_type)
+                decode = partial(decode_logs, body, media_type)
                 write = partial(write_logs, self._writer, project_id)
+        # A large body takes seconds to decode; other requests and health checks go on meanwhile.
+        decoded = await asyncio.to_thread(decode) if len(body) > LARGE_BODY else decode()
         written = Written()
         if decoded.rows:
             with translate_failures():

@@ -63,7 +63,9 @@ class MetricRepository(Session):
         if cursor is not None:
             name, metric_id = decode_cursor(cursor, scope, str, int)
             conditions.add(
-                "(m.name, m.metric_id) > ({}, {})", bytes.fromhex(name).decode(), metric_id
+                "(m.name, m.metric_id) > ({}, {})",
+                bytes.fromhex(name).decode(errors="replace"),
+                metric_id,
             )
         records = await self.fetch(conditions.into(_SQL["list_metrics"]), *conditions.arguments)
         metrics = [_metric(record) for record in records]

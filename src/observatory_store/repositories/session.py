@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, LiteralString
 
+import asyncpg
 import msgspec
 
 from observatory_store.database import Pool, translate_failures
+from observatory_store.errors import InvalidInputError
 from observatory_store.rows import Resource
 from observatory_store.rows.attributes import decode_map
 from observatory_store.sql import load
@@ -23,9 +25,17 @@ class Session:
         self.project_id = project_id
 
     async def fetch(self, query: LiteralString, *arguments: Any) -> list[Any]:  # noqa: ANN401
-        """Return the records of a query."""
+        """Return the records of a query.
+
+        Raises:
+            InvalidInputError: a value is none of its column's type, as in a cursor made by hand.
+
+        """
         with translate_failures():
-            records: list[Any] = await self._pool.fetch(query, *arguments)
+            try:
+                records: list[Any] = await self._pool.fetch(query, *arguments)
+            except asyncpg.DataError as error:
+                raise InvalidInputError(f"a value of the query cannot be used: {error}") from error
         return records
 
     async def resources(self, ids: Iterable[int]) -> dict[int, Resource]:

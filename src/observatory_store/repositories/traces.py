@@ -29,6 +29,7 @@ MOST_SPANS_OF_A_TRACE = 10_000
 
 _SQL = load("reading")
 _TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
+_LEAST_TRACE_ID = "0" * 32
 
 
 class TraceFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,12 +136,10 @@ class TraceRepository(Session):
         check_limit(limit, MOST_TRACES)
         where = where or TraceFilter()
         scope = scope_of("traces", range_, where)
-        end = range_.end
-        conditions = Where(self.project_id, range_.start, end, limit + 1)
+        before: tuple[Any, ...] = (range_.end, _LEAST_TRACE_ID)
         if cursor is not None:
-            start, trace_id = decode_cursor(cursor, scope, datetime, str)
-            conditions.add("t.start_time <= {}", start)
-            conditions.add("(t.start_time, t.trace_id) < ({}, {})", start, trace_id)
+            before = tuple(decode_cursor(cursor, scope, datetime, str))
+        conditions = Where(self.project_id, range_.start, *before, limit + 1)
         _add_conditions(conditions, where)
         records = await self.fetch(conditions.into(_SQL["list_traces"]), *conditions.arguments)
         traces = [_summary(record) for record in records]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import observatory_store
-
 
 def migrations_folder() -> Path:
     """Return the folder of the migrations: in the wheel, or at the top of a checkout."""
-    package = Path(observatory_store.__file__).parent
+    package = Path(__file__).parents[1]
     installed = package / "migrations"
     return installed if installed.is_dir() else package.parents[1] / "migrations"

@@ -63,7 +63,7 @@ _NULLABLE = (
     "dropped_events_count",
     "dropped_links_count",
 )
-_COLUMNS = (
+COLUMNS = (
     *_PLAIN,
     *_NULLABLE,
     "project_id",
@@ -84,7 +84,7 @@ _PAYLOAD_TEXTS = (
     "tool_arguments",
     "tool_result",
 )
-_PAYLOAD_COLUMNS = (
+PAYLOAD_COLUMNS = (
     *_PAYLOAD_TEXTS,
     "project_id",
     "start_time",
@@ -114,16 +114,16 @@ async def write_spans(
         await batch.add_resources(project_id, (span.resource for span in accepted))
         await batch.copy(
             "span_stage",
-            _COLUMNS,
-            [_record(project_id, api_key_id, batch.now, span) for span in accepted],
+            COLUMNS,
+            [span_record(project_id, api_key_id, batch.now, span) for span in accepted],
         )
         payloads = [
-            _payload_record(project_id, span)
+            payload_record(project_id, span)
             for span in accepted
             if span.payload is not None and _keeps_payload(span, batch.limits, problems)
         ]
         if payloads:
-            await batch.copy("payload_stage", _PAYLOAD_COLUMNS, payloads)
+            await batch.copy("payload_stage", PAYLOAD_COLUMNS, payloads)
         stored = await batch.connection.fetchval(
             SQL["insert_spans"], batch.limits.changed_before(batch.now)
         )
@@ -170,7 +170,10 @@ def _keeps_payload(span: Span, limits: Limits, problems: Problems) -> bool:
     return False
 
 
-def _record(project_id: int, api_key_id: int | None, now: datetime, span: Span) -> tuple[Any, ...]:
+def span_record(
+    project_id: int, api_key_id: int | None, now: datetime, span: Span
+) -> tuple[Any, ...]:
+    """Return a span as a record of ``COLUMNS``."""
     parent = span.parent_span_id
     return (
         *_plain(span),
@@ -209,7 +212,8 @@ def _link(link: Link) -> dict[str, Any]:
     return document
 
 
-def _payload_record(project_id: int, span: Span) -> tuple[Any, ...]:
+def payload_record(project_id: int, span: Span) -> tuple[Any, ...]:
+    """Return a span's payload as a record of ``PAYLOAD_COLUMNS``."""
     payload = span.payload
     assert payload is not None  # noqa: S101 - the caller filters
     return (
