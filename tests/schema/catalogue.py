@@ -28,8 +28,8 @@ _QUERIES = (
             pg_get_constraintdef(c.oid))
         FROM pg_constraint c JOIN pg_namespace n ON n.oid = connamespace WHERE nspname IN {OURS}""",
     f"SELECT format('index %s', indexdef) FROM pg_indexes WHERE schemaname IN {OURS}",
-    f"SELECT format('view %s.%s: %s', schemaname, viewname, definition) FROM pg_views "
-    f"WHERE schemaname IN {OURS}",
+    f"""SELECT format('view %s.%s: %s', schemaname, viewname, definition)
+        FROM pg_views WHERE schemaname IN {OURS}""",
     f"""SELECT format('function %s: %s %s', p.oid::regprocedure,
             CASE WHEN prokind = 'a' THEN 'aggregate' ELSE pg_get_functiondef(p.oid) END,
             obj_description(p.oid, 'pg_proc'))
@@ -79,7 +79,8 @@ def strangers(url: str) -> set[str]:
             WHERE NOT EXISTS (
                 -- An index or a sequence goes with its table.
                 SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
-                AND d.objid = c.oid AND d.deptype IN ('a', 'i') AND d.refclassid = 'pg_class'::regclass)
+                AND d.objid = c.oid AND d.deptype IN ('a', 'i')
+                AND d.refclassid = 'pg_class'::regclass)
                 AND relkind NOT IN ('i', 't')
             UNION ALL
             SELECT 'pg_proc'::regclass, p.oid, nspname, p.oid::regprocedure::text

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from schema.catalogue import OURS, catalogue, strangers
 
 from observatory_store.database import for_yoyo
 from observatory_store.errors import InvalidInputError, MigrationError, UnavailableError
 from observatory_store.schema import Migrator, migrations_folder
+from schema.catalogue import OURS, catalogue, strangers
 
 FORWARD = sorted(
     path for path in migrations_folder().glob("*.sql") if not path.name.endswith(".rollback.sql")
@@ -142,7 +142,7 @@ def test_a_stale_lock_of_yoyo_is_explained(empty_database_url: str) -> None:
 def test_a_server_that_is_away_is_one_clear_error() -> None:
     """No traceback of the driver, and no password in the message."""
     with pytest.raises(
-        UnavailableError, match="cannot connect to postgresql://me@127.0.0.1:1/x"
+        UnavailableError, match="cannot connect to postgresql://me@"
     ) as caught:
         Migrator("postgresql://me:secret@127.0.0.1:1/x").status()
     assert "secret" not in str(caught.value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from storage.samples import query
 
 from observatory_store import Store
 from observatory_store.errors import (
@@ -14,6 +13,7 @@ from observatory_store.errors import (
     NotFoundError,
     UnauthenticatedError,
 )
+from storage.samples import query
 
 
 @pytest.mark.editions("postgres")

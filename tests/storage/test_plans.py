@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from storage.samples import log, now, point, query, span, traffic
 
 from observatory_store import (
     LogFilter,
@@ -18,6 +17,7 @@ from observatory_store import (
     TraceFilter,
 )
 from observatory_store.database import open_pool
+from storage.samples import log, now, point, query, span, traffic
 
 LAST_DAY = TimeRange(now() - timedelta(days=1), now())
 

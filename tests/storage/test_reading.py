@@ -6,11 +6,11 @@ import math
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
-from storage.samples import GATEWAY, SEARCH, log, now, point, span, traffic
 
 from observatory_store import (
     Event,
@@ -19,13 +19,16 @@ from observatory_store import (
     Page,
     Payload,
     PointFilter,
+    Span,
     SpanFilter,
     Store,
     TimeRange,
     TraceFilter,
+    TraceSummary,
 )
 from observatory_store.errors import InvalidCursorError, InvalidInputError
 from observatory_store.pricing import Price, Usage
+from storage.samples import GATEWAY, SEARCH, log, now, point, span, traffic
 
 TODAY = TimeRange(now() - timedelta(days=1), now() + timedelta(hours=1))
 
@@ -36,6 +39,7 @@ class NoPrices:
     def price(self, usage: Usage) -> Price | None:
         """Return None."""
         del usage
+        return None  # noqa: RET501, PLR1711 - mypy wants it
 
 
 async def pages(
@@ -132,7 +136,17 @@ async def test_a_span_comes_back_as_it_went_in(database_url: str) -> None:
     assert math.isnan(other.spans[0].attributes["nan"])  # type: ignore[arg-type]
 
 
-SPAN_FILTERS = [
+async def _spans(store: Store, where: SpanFilter, cursor: str | None) -> Page[Span]:
+    return await store.spans.list(TODAY, where, limit=37, cursor=cursor)
+
+
+async def _traces(
+    store: Store, range_: TimeRange, where: TraceFilter, cursor: str | None
+) -> Page[TraceSummary]:
+    return await store.traces.list(range_, where, limit=11, cursor=cursor)
+
+
+SPAN_FILTERS: list[tuple[SpanFilter, Callable[[Span], bool]]] = [
     (SpanFilter(service="search"), lambda s: s.service_name == "search"),
     (SpanFilter(name="embed"), lambda s: s.name == "embed"),
     (SpanFilter(status="error"), lambda s: s.status == "error"),
@@ -157,9 +171,7 @@ async def test_span_filters_find_exactly_what_they_say(database_url: str) -> Non
     async with Store.open(database_url) as store:
         await store.write_spans(spans)
         for where, matches in SPAN_FILTERS:
-            found = await pages(
-                lambda cursor, where=where: store.spans.list(TODAY, where, limit=37, cursor=cursor)  # type: ignore[misc]
-            )
+            found = await pages(partial(_spans, store, where))
             expected = sorted(
                 filter(matches, spans),
                 key=lambda s: (s.start_time, s.trace_id, s.span_id),
@@ -196,7 +208,7 @@ async def test_tags_and_attributes_are_filters(database_url: str) -> None:
         assert await found(tags=("team=a",), attributes=((odd, "true"),)) == ([], [])
 
 
-TRACE_FILTERS = [
+TRACE_FILTERS: list[tuple[TraceFilter, Callable[[TraceSummary], bool]]] = [
     (TraceFilter(service="search"), lambda t: t.service_name == "search"),
     (TraceFilter(name="chat"), lambda t: t.root_name == "chat"),
     (TraceFilter(status="error"), lambda t: t.error_count > 0),
@@ -212,7 +224,7 @@ TRACE_FILTERS = [
 
 
 async def test_trace_filters_find_exactly_what_they_say(database_url: str) -> None:
-    """Each filter gives the traces that match as a whole, also those over midnight, page by page."""
+    """Each filter gives the traces that match as a whole, also over midnight, page by page."""
     wide = TimeRange(now() - timedelta(days=3), now() + timedelta(hours=1))
     async with Store.open(database_url) as store:
         await store.write_spans(traffic(300, over=timedelta(days=2)))
@@ -221,9 +233,7 @@ async def test_trace_filters_find_exactly_what_they_say(database_url: str) -> No
         starts = [one.start_time for one in everything]
         assert starts == sorted(starts, reverse=True)
         for where, matches in TRACE_FILTERS:
-            found = await pages(
-                lambda cursor, where=where: store.traces.list(wide, where, limit=11, cursor=cursor)  # type: ignore[misc]
-            )
+            found = await pages(partial(_traces, store, wide, where))
             assert found == list(filter(matches, everything)), where
         middle = everything[len(everything) // 2].start_time
         late = await store.traces.list(TimeRange(middle, wide.end), limit=1000)

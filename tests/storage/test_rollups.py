@@ -6,11 +6,11 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from storage.samples import RECOUNT_USAGE, USAGE, now, query, span, traffic
 
-from observatory_store import Store
+from observatory_store import Span, Store
 from observatory_store.database import open_pool
 from observatory_store.maintenance import Rollups, maintain
+from storage.samples import RECOUNT_USAGE, USAGE, now, query, span, traffic
 
 HOURLY = """
     SELECT date_bin('1 hour', bucket, '2000-01-01Z'), model, sum(requests), sum(cost_usd)
@@ -88,9 +88,9 @@ async def test_a_refresh_amid_writers_loses_nothing(database_url: str, edition: 
     assert query(database_url, USAGE) == query(database_url, RECOUNT_USAGE)
 
 
-async def _write(store: Store, spans: list[object], size: int) -> None:
+async def _write(store: Store, spans: list[Span], size: int) -> None:
     for position in range(0, len(spans), size):
-        await store.write_spans(spans[position : position + size])  # type: ignore[arg-type]
+        await store.write_spans(spans[position : position + size])
 
 
 async def test_usage_outlives_its_spans(database_url: str, edition: str) -> None:

@@ -9,6 +9,9 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+
+from observatory_store import LLMCall, Payload, Store
+from observatory_store.errors import InvalidInputError, NotFoundError, UnavailableError
 from storage.samples import (
     RECOUNT_TRACES,
     TRACES,
@@ -20,9 +23,6 @@ from storage.samples import (
     span,
     traffic,
 )
-
-from observatory_store import LLMCall, Payload, Store
-from observatory_store.errors import InvalidInputError, NotFoundError, UnavailableError
 
 
 async def test_a_replay_changes_nothing(database_url: str) -> None:
@@ -175,8 +175,8 @@ async def test_what_the_database_refuses_is_rejected_alone(database_url: str) ->
 async def test_another_point_at_the_same_time_is_reported_and_the_first_stays(
     database_url: str,
 ) -> None:
-    """Two different values of one series at one time are a sender's error that it hears of; a replay
-    of the same value is none.
+    """Two different values of one series at one time are a sender's error that it hears of; to
+    send the same value again is none.
     """
     async with Store.open(database_url) as store:
         await store.write_points([point(1.0), point(float("nan"), series="nan")])
@@ -218,8 +218,8 @@ async def test_record_stores_a_priced_call(database_url: str) -> None:
     # 812 tokens at $2.50 and 64 at $10 for a million.
     assert query(
         database_url,
-        "SELECT cost_usd, tags, input_messages FROM observatory.spans JOIN observatory.span_payloads"
-        " USING (project_id, trace_id, span_id, start_time)",
+        "SELECT cost_usd, tags, input_messages FROM observatory.spans"
+        " JOIN observatory.span_payloads USING (project_id, trace_id, span_id, start_time)",
     ) == [(Decimal("0.00267"), ["team=search"], '[{"role":"user","content":"hi \ufffd"}]')]
 
 

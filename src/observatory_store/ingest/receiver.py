@@ -77,7 +77,9 @@ class Receiver:
                 decode = partial(decode_logs, body, media_type)
                 write = partial(write_logs, self._writer, project_id)
         # A large body takes seconds to decode; other requests and health checks go on meanwhile.
-        decoded = await asyncio.to_thread(decode) if len(body) > LARGE_BODY else decode()
+        decoded: Decoded[Any] = (
+            await asyncio.to_thread(decode) if len(body) > LARGE_BODY else decode()
+        )
         written = Written()
         if decoded.rows:
             with translate_failures():
