@@ -39,7 +39,7 @@ class NoPrices:
     def price(self, usage: Usage) -> Price | None:
         """Return None."""
         del usage
-        return None  # noqa: RET501, PLR1711 - mypy wants it
+        return None
 
 
 async def pages(

@@ -1,0 +1,160 @@
+"""A seeded load that looks like a gateway's: OTLP requests of LLM spans."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+
+from google.protobuf.json_format import MessageToDict
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+MODELS = (
+    ("openai", "gpt-4o"),
+    ("openai", "gpt-4o-mini"),
+    ("openai", "o3"),
+    ("anthropic", "claude-sonnet-4-5"),
+    ("anthropic", "claude-haiku-4-5"),
+    ("gcp.gemini", "gemini-2.5-flash"),
+    ("gcp.gemini", "gemini-2.5-pro"),
+    ("mistral_ai", "mistral-large-latest"),
+    ("unknown", "in-house-7b"),
+)
+USERS = 2000
+ERROR_SHARE = 0.02
+_TEXT = (
+    "the quick answer depends on which region your account was opened in and whether the invoice "
+    "was already settled please check the status page before you retry the request because limits "
+    "are counted per minute and a burst of calls will be refused with an error that names them"
+)
+_WORDS = _TEXT.split()
+
+
+def requests(count: int, *, spans: int, seed: int) -> list[ExportTraceServiceRequest]:
+    """Return ``count`` requests of ``spans`` spans each, over the last hour.
+
+    A third of the spans are calls of a model with a prompt and an answer of log-normal length
+    (median 600 characters), the others servers, tools and retrievals; traces have eight spans.
+    """
+    chance = random.Random(seed)
+    end = time.time_ns() - 10**9
+    return [_request(chance, spans, end) for _ in range(count)]
+
+
+def as_json(request: ExportTraceServiceRequest) -> bytes:
+    """Return the request as OTLP JSON, in which ids are hex."""
+    document = MessageToDict(request)
+    for resource, resource_message in zip(
+        document["resourceSpans"], request.resource_spans, strict=True
+    ):
+        for scope, scope_message in zip(
+            resource["scopeSpans"], resource_message.scope_spans, strict=True
+        ):
+            for span, message in zip(scope["spans"], scope_message.spans, strict=True):
+                span["traceId"] = message.trace_id.hex()
+                span["spanId"] = message.span_id.hex()
+                if message.parent_span_id:
+                    span["parentSpanId"] = message.parent_span_id.hex()
+                span["kind"] = message.kind
+                if "status" in span:
+                    span["status"] = {"code": message.status.code}
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _request(chance: random.Random, spans: int, end: int) -> ExportTraceServiceRequest:
+    request = ExportTraceServiceRequest()
+    resource_spans = request.resource_spans.add()
+    resource_spans.resource.attributes.extend(
+        [
+            _text("service.name", f"service-{chance.randrange(12)}"),
+            _text("service.version", "1.4.2"),
+            _text("deployment.environment.name", "production"),
+            _text("host.name", f"node-{chance.randrange(8)}"),
+            _text("telemetry.sdk.language", "python"),
+        ]
+    )
+    scope_spans = resource_spans.scope_spans.add()
+    scope_spans.scope.name = "gateway"
+    trace_id, parent = b"", b""
+    for number in range(spans):
+        if number % 8 == 0:
+            trace_id, parent = chance.randbytes(16), b""
+        span = scope_spans.spans.add()
+        span.trace_id = trace_id
+        span.span_id = chance.randbytes(8)
+        span.parent_span_id = parent
+        parent = parent or span.span_id
+        span.start_time_unix_nano = end - chance.randrange(3600 * 10**9)
+        span.end_time_unix_nano = span.start_time_unix_nano + int(
+            chance.lognormvariate(math.log(8e8), 0.8)
+        )
+        span.flags = 0x101
+        if chance.random() < ERROR_SHARE:
+            span.status.code = Status.STATUS_CODE_ERROR
+        if number % 3 == 0:
+            _call(chance, span)
+        else:
+            _step(chance, span)
+    return request
+
+
+def _call(chance: random.Random, span: Span) -> None:
+    provider, model = chance.choice(MODELS)
+    span.name = f"chat {model}"
+    span.kind = Span.SPAN_KIND_CLIENT
+    span.attributes.extend(
+        [
+            _text("gen_ai.operation.name", "chat"),
+            _text("gen_ai.provider.name", provider),
+            _text("gen_ai.request.model", model),
+            _text("gen_ai.response.model", model),
+            _text("gen_ai.response.id", f"chatcmpl-{chance.randbytes(12).hex()}"),
+            _integer("gen_ai.usage.input_tokens", chance.randrange(50, 8000)),
+            _integer("gen_ai.usage.output_tokens", chance.randrange(5, 1500)),
+            KeyValue(
+                key="gen_ai.request.temperature", value=AnyValue(double_value=chance.random())
+            ),
+            KeyValue(
+                key="gen_ai.response.finish_reasons",
+                value=AnyValue(array_value=ArrayValue(values=[AnyValue(string_value="stop")])),
+            ),
+            _text("gen_ai.conversation.id", f"session-{chance.randrange(5 * USERS)}"),
+            _text("user.id", f"user-{chance.randrange(USERS)}"),
+            _text("server.address", f"api.{provider}.example"),
+            _integer("server.port", 443),
+            _text("gen_ai.input.messages", _message(chance, "user")),
+            _text("gen_ai.output.messages", _message(chance, "assistant")),
+        ]
+    )
+
+
+def _step(chance: random.Random, span: Span) -> None:
+    span.name = chance.choice(["POST /v1/chat", "search documents", "execute_tool lookup"])
+    span.kind = chance.choice([Span.SPAN_KIND_INTERNAL, Span.SPAN_KIND_SERVER])
+    span.attributes.extend(
+        [
+            _text("http.request.method", "POST"),
+            _text("url.path", f"/v1/tenants/{chance.randrange(500)}/chat"),
+            _integer("http.response.status_code", 200),
+            _text("network.protocol.version", "1.1"),
+            _text("user_agent.original", "python-httpx/0.28"),
+            _text("request.id", chance.randbytes(8).hex()),
+        ]
+    )
+
+
+def _message(chance: random.Random, role: str) -> str:
+    length = max(1, int(chance.lognormvariate(math.log(600), 0.9) / 6))
+    text = " ".join(chance.choices(_WORDS, k=length))
+    return json.dumps([{"role": role, "parts": [{"type": "text", "content": text}]}])
+
+
+def _text(key: str, value: str) -> KeyValue:
+    return KeyValue(key=key, value=AnyValue(string_value=value))
+
+
+def _integer(key: str, value: int) -> KeyValue:
+    return KeyValue(key=key, value=AnyValue(int_value=value))
