@@ -65,7 +65,8 @@ COMMENT ON COLUMN observatory.trace_days.span_count IS 'How many spans.';
 COMMENT ON COLUMN observatory.trace_days.error_count IS 'How many of them with status error.';
 COMMENT ON COLUMN observatory.trace_days.inference_count IS 'How many of them are calls of a model.';
 COMMENT ON COLUMN observatory.trace_days.unpriced_count IS
-    'How many of those calls have no known price, so are missing in cost_usd.';
+    'How many of those calls are missing in cost_usd, for want of a price or of token counts. A '
+    'failed call that used no tokens costs nothing and is none of them.';
 COMMENT ON COLUMN observatory.trace_days.input_tokens IS 'Sum over the calls, cached included.';
 COMMENT ON COLUMN observatory.trace_days.output_tokens IS 'Sum over the calls, reasoning included.';
 COMMENT ON COLUMN observatory.trace_days.cache_read_tokens IS 'Sum over the calls.';
@@ -140,7 +141,8 @@ COMMENT ON COLUMN observatory.traces.span_count IS 'How many spans.';
 COMMENT ON COLUMN observatory.traces.error_count IS 'How many of them with status error.';
 COMMENT ON COLUMN observatory.traces.inference_count IS 'How many of them are calls of a model.';
 COMMENT ON COLUMN observatory.traces.unpriced_count IS
-    'How many of those calls have no known price, so are missing in cost_usd.';
+    'How many of those calls are missing in cost_usd, for want of a price or of token counts. A '
+    'failed call that used no tokens costs nothing and is none of them.';
 COMMENT ON COLUMN observatory.traces.input_tokens IS 'Sum over the calls, cached included.';
 COMMENT ON COLUMN observatory.traces.output_tokens IS 'Sum over the calls, reasoning included.';
 COMMENT ON COLUMN observatory.traces.cache_read_tokens IS 'Sum over the calls.';

@@ -60,7 +60,8 @@ COMMENT ON COLUMN observatory_private.llm_usage_15m_history.environment IS
 COMMENT ON COLUMN observatory_private.llm_usage_15m_history.requests IS 'Calls.';
 COMMENT ON COLUMN observatory_private.llm_usage_15m_history.errors IS 'Calls with status error.';
 COMMENT ON COLUMN observatory_private.llm_usage_15m_history.unpriced_requests IS
-    'Calls without a known price: their cost is missing in cost_usd.';
+    'Calls whose cost is missing in cost_usd, for want of a price or of token counts. A failed call '
+    'that used no tokens costs nothing and is none of them.';
 COMMENT ON COLUMN observatory_private.llm_usage_15m_history.input_tokens IS
     'Tokens of prompts, cached included.';
 COMMENT ON COLUMN observatory_private.llm_usage_15m_history.output_tokens IS
@@ -103,7 +104,7 @@ LANGUAGE sql STABLE AS $$
         s.environment,
         count(*),
         count(*) FILTER (WHERE s.status = 'error'),
-        count(*) FILTER (WHERE s.cost_usd IS NULL),
+        count(*) FILTER (WHERE s.cost_usd IS NULL AND (s.status <> 'error' OR s.input_tokens > 0)),
         coalesce(sum(s.input_tokens), 0),
         coalesce(sum(s.output_tokens), 0),
         coalesce(sum(s.cache_read_tokens), 0),
@@ -136,7 +137,8 @@ BEGIN
             environment,
             count(*) AS requests,
             count(*) FILTER (WHERE status = 'error') AS errors,
-            count(*) FILTER (WHERE cost_usd IS NULL) AS unpriced_requests,
+            count(*) FILTER (WHERE cost_usd IS NULL AND (status <> 'error' OR input_tokens > 0))
+                AS unpriced_requests,
             coalesce(sum(input_tokens), 0) AS input_tokens,
             coalesce(sum(output_tokens), 0) AS output_tokens,
             coalesce(sum(cache_read_tokens), 0) AS cache_read_tokens,
@@ -199,7 +201,8 @@ COMMENT ON COLUMN observatory.llm_usage_15m.environment IS 'Its deployment envir
 COMMENT ON COLUMN observatory.llm_usage_15m.requests IS 'Calls.';
 COMMENT ON COLUMN observatory.llm_usage_15m.errors IS 'Calls with status error.';
 COMMENT ON COLUMN observatory.llm_usage_15m.unpriced_requests IS
-    'Calls without a known price: their cost is missing in cost_usd.';
+    'Calls whose cost is missing in cost_usd, for want of a price or of token counts. A failed call '
+    'that used no tokens costs nothing and is none of them.';
 COMMENT ON COLUMN observatory.llm_usage_15m.input_tokens IS 'Tokens of prompts, cached included.';
 COMMENT ON COLUMN observatory.llm_usage_15m.output_tokens IS 'Tokens of answers, reasoning included.';
 COMMENT ON COLUMN observatory.llm_usage_15m.cache_read_tokens IS 'Tokens served by providers'' caches.';
@@ -244,7 +247,8 @@ COMMENT ON COLUMN observatory.llm_usage_1h.environment IS 'Its deployment enviro
 COMMENT ON COLUMN observatory.llm_usage_1h.requests IS 'Calls.';
 COMMENT ON COLUMN observatory.llm_usage_1h.errors IS 'Calls with status error.';
 COMMENT ON COLUMN observatory.llm_usage_1h.unpriced_requests IS
-    'Calls without a known price: their cost is missing in cost_usd.';
+    'Calls whose cost is missing in cost_usd, for want of a price or of token counts. A failed call '
+    'that used no tokens costs nothing and is none of them.';
 COMMENT ON COLUMN observatory.llm_usage_1h.input_tokens IS 'Tokens of prompts, cached included.';
 COMMENT ON COLUMN observatory.llm_usage_1h.output_tokens IS
     'Tokens of answers, reasoning included.';

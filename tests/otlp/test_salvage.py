@@ -21,6 +21,15 @@ from observatory_store.otlp import (
     encode_logs,
 )
 
+
+@pytest.mark.parametrize("decode", [decode_metrics, decode_logs])
+@pytest.mark.parametrize("body", [b"\0" * 40, b"\x12\x03abc\xff", b"\x0b\x0c\x0b"])
+def test_a_body_without_anything_to_salvage_is_refused(decode: Any, body: bytes) -> None:
+    """A 200 for noise would hide from its sender that nothing arrives."""
+    with pytest.raises(UndecodableError):
+        decode(body, MediaType.PROTOBUF)
+
+
 BAD = "BAD!"
 """Replaced in the serialised bytes by as many bytes that are not UTF-8."""
 

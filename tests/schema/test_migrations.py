@@ -141,9 +141,7 @@ def test_a_stale_lock_of_yoyo_is_explained(empty_database_url: str) -> None:
 
 def test_a_server_that_is_away_is_one_clear_error() -> None:
     """No traceback of the driver, and no password in the message."""
-    with pytest.raises(
-        UnavailableError, match="cannot connect to postgresql://me@"
-    ) as caught:
+    with pytest.raises(UnavailableError, match="cannot connect to postgresql://me@") as caught:
         Migrator("postgresql://me:secret@127.0.0.1:1/x").status()
     assert "secret" not in str(caught.value)
 

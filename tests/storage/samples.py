@@ -90,6 +90,7 @@ def traffic(
                 request_model=model,
                 response_model=chance.choice([None, model]),
                 cost_usd=chance.choice([None, Decimal(chance.randrange(1, 10**6)) / 10**7]),
+                input_tokens=chance.choice([None, 0, 120]),
                 reasoning_tokens=chance.choice([None, 7]),
                 cache_read_tokens=chance.choice([None, 3]),
                 user_id=chance.choice([None, "ann", "bob"]),
@@ -153,7 +154,8 @@ RECOUNT_TRACES = """
             WHEN flags & 768 = 768 THEN 1 ELSE 2 END, start_time, span_id))[1],
         min(user_id), min(session_id), min(environment), count(*),
         count(*) FILTER (WHERE status = 'error'), count(*) FILTER (WHERE is_inference),
-        count(*) FILTER (WHERE is_inference AND cost_usd IS NULL),
+        count(*) FILTER (WHERE is_inference AND cost_usd IS NULL
+            AND (status <> 'error' OR input_tokens > 0)),
         coalesce(sum(input_tokens) FILTER (WHERE is_inference), 0),
         coalesce(sum(reasoning_tokens) FILTER (WHERE is_inference), 0),
         coalesce(sum(cost_usd) FILTER (WHERE is_inference), 0),
@@ -170,7 +172,8 @@ TRACES = """
 RECOUNT_USAGE = """
     SELECT date_bin('15 minutes', start_time, '2000-01-01Z'), project_id, provider,
         coalesce(response_model, request_model), service_name, environment, count(*),
-        count(*) FILTER (WHERE status = 'error'), count(*) FILTER (WHERE cost_usd IS NULL),
+        count(*) FILTER (WHERE status = 'error'),
+        count(*) FILTER (WHERE cost_usd IS NULL AND (status <> 'error' OR input_tokens > 0)),
         coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),
         coalesce(sum(cache_read_tokens), 0), coalesce(sum(cache_write_tokens), 0),
         coalesce(sum(reasoning_tokens), 0), coalesce(sum(cost_usd), 0), sum(duration_us)

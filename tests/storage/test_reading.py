@@ -321,7 +321,10 @@ async def test_usage_is_grouped_filtered_and_binned(database_url: str) -> None:
         (total,) = await store.analytics.usage(TODAY.start, TODAY.end)
         assert total.requests == len(spans)
         assert total.cost_usd == sum(one.cost_usd or 0 for one in spans)
-        assert total.unpriced_requests == sum(one.cost_usd is None for one in spans)
+        assert total.unpriced_requests == sum(
+            one.cost_usd is None and (one.status != "error" or bool(one.input_tokens))
+            for one in spans
+        )
         assert (total.bucket, total.model, total.service) == (None, None, None)
 
         rows = await store.analytics.usage(

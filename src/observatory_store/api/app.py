@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import Depends, FastAPI
 
@@ -15,6 +16,7 @@ from observatory_store.api.routes import health, logs, metrics, otlp, spans, tra
 from observatory_store.api.services import Services
 from observatory_store.database import open_pool
 from observatory_store.ingest import Receiver
+from observatory_store.maintenance import keep_refreshed
 from observatory_store.pricing import GenAIPrices
 from observatory_store.settings import Settings
 from observatory_store.writers import Writer
@@ -45,8 +47,11 @@ def create_app(settings: Settings) -> FastAPI:
                 authenticator=Authenticator(pool, settings.auth),
                 measurements=measurements,
             )
-            # What runs beside the requests is started and stopped around this line.
+            refreshing = asyncio.create_task(keep_refreshed(pool))
             yield
+            refreshing.cancel()
+            with suppress(asyncio.CancelledError):
+                await refreshing
 
     app = FastAPI(
         title="observatory-store",
@@ -60,7 +65,6 @@ def create_app(settings: Settings) -> FastAPI:
     for module in _QUERIES:
         app.include_router(
             module.router,
-            prefix="/api/v1",
             dependencies=[Depends(refuse_repeated)],
             responses=failures.DOCUMENTED,
         )

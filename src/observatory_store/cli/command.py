@@ -77,8 +77,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _misused(message: str) -> int:
-    if message.lstrip().startswith("Usage:"):
-        # The help text, which is what a group without a verb gives.
+    # A group without a verb gives its help: printed already by Typer, or as click's message.
+    if not message or message.lstrip().startswith("Usage:"):
         print(message)  # noqa: T201
         return ERROR
     return _fail(message)
@@ -98,7 +98,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
 @application.callback()
 def _program(
     *,
-    show_version: Annotated[  # noqa: ARG001 - handled by its callback
+    show_version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from observatory_store.cli.units import Amount
+
 WIDTH_OF_A_PIPE = 200
 
 _json = msgspec.json.Encoder(decimal_format="string")
@@ -46,16 +48,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty:
     console().print(table)
 
 
-class Amount(str):
-    """A number with its unit: text that stands right in its column."""
-
-    __slots__ = ()
-
-
 def cell(value: object) -> Text:
     """Return a value as text of a table."""
     if value is None:
-        return Text("–", style="dim")
+        return Text("-", style="dim")
     if isinstance(value, int):
         return Text(f"{value:,}")
     return Text(visible(str(value)))

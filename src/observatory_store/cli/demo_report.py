@@ -8,12 +8,13 @@ from observatory_store.cli.units import Amount, duration, money
 from observatory_store.demo.findings import Findings, Latency
 from observatory_store.demo.stage import Stage
 from observatory_store.repositories import UsageRow
+from observatory_store.rows import LogRecord
 
 LEVELS = "▁▂▃▄▅▆▇█"
 
 
 def print_findings(stage: Stage, findings: Findings) -> None:
-    """Print edition, usage and latency by model, one trace, its logs, the metrics, and what next."""
+    """Print edition, usage and latency by model, one trace, its logs, the metrics, what next."""
     out = console()
     out.print(
         f"\n[bold]edition {findings.edition}[/] (PostgreSQL {stage.postgresql}), "
@@ -44,7 +45,7 @@ def print_findings(stage: Stage, findings: Findings) -> None:
     out.print("\n[bold]its log records[/]")
     for record in findings.logs:
         line = f"  {record.time:%H:%M:%S.%f}"[:-3]
-        text = f"{line} {record.severity_text:5} {record.service_name:12} {record.body}"
+        text = f"{line} {record.severity_text:5} {record.service_name:12} {_body(record)}"
         out.print(visible(text), markup=False, soft_wrap=True)
     out.print("\n[bold]metrics[/]")
     for metric in findings.metrics:
@@ -78,6 +79,10 @@ def _row(usage: UsageRow, latency: Latency | None) -> tuple[object, ...]:
     )
 
 
+def _body(record: LogRecord) -> str:
+    return record.body if isinstance(record.body, str) else repr(record.body)
+
+
 def _cost(usage: UsageRow) -> Amount | None:
     return (
         Amount("no price") if usage.unpriced_requests == usage.requests else money(usage.cost_usd)
@@ -92,7 +97,7 @@ def _first_token(latency: Latency) -> Amount | None:
 
 _NEXT = """
 How to go on:
-  observatory-store dev            a store that keeps its data; send to it from any OpenTelemetry SDK
+  observatory-store dev            a store that keeps its data, for any OpenTelemetry SDK
   docker compose up                the same on TimescaleDB, with its own compression and rollups
   observatory-store traces list    what is in a store; also: traces show ID, usage, keys, schema
 """

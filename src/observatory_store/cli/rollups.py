@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import typer
 
@@ -18,14 +19,14 @@ verbs = typer.Typer(help="Show and refresh the rollups.", no_args_is_help=True)
 
 @verbs.command("status")
 def status(*, as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
-    """Show what is not refreshed yet. Exits 1 if anything is."""
+    """Show what is not refreshed yet. Exits 1 if it waits for over 10 minutes."""
     found = asyncio.run(_status(database_url))
     if as_json:
         print_json(found)
     else:
         row = (found.rollup, found.edition, found.pending_buckets, time(found.oldest_pending))
         print_table(("rollup", "edition", "pending buckets", "oldest pending"), [row], "")
-    if found.pending_buckets:
+    if found.is_overdue(datetime.now(UTC)):
         raise typer.Exit(1)
 
 

@@ -5,25 +5,27 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import uvicorn
-from fastapi import FastAPI
 
 from observatory_store.api import create_app
 from observatory_store.cli.connection import read_settings
 from observatory_store.errors import ObservatoryError
 from observatory_store.settings import Settings
 
+Application: TypeAlias = Callable[..., Any]
+"""An ASGI application."""
+
 FACTORY = "observatory_store.cli.service:application"
 GRACE_SECONDS = 20
 BACKLOG = 2048
 
 
-def application() -> FastAPI:
+def application() -> Application:
     """Return the service with the settings of the environment: what each worker process runs."""
     return create_app(read_settings())
 
@@ -80,7 +82,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        number = getattr(error, "errno", None)
+        reason = os.strerror(number) if number and number > 0 else str(error)
         raise ObservatoryError(f"cannot listen on {host} port {port}: {reason}") from error
 
 
@@ -106,7 +109,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+def _config(app: Application, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         log_level=settings.log_level,

@@ -14,7 +14,6 @@ from observatory_store.cli.units import duration, money, time
 from observatory_store.repositories import Trace
 from observatory_store.rows import Span
 
-
 DEEPEST = 50
 """Below this, spans stand beside each other, so that lines stay readable."""
 

@@ -69,7 +69,7 @@ def list_(
         environment=environment,
     )
     range_ = parse_range(start, end)
-    page = asyncio.run(_list(database_url, project, range_, where, limit, cursor))
+    page = asyncio.run(_list(database_url, project, range_, where, limit=limit, cursor=cursor))
     if as_json:
         print_json(page)
         return
@@ -79,9 +79,8 @@ def list_(
         "No traces in this range.",
     )
     if page.next_cursor is not None:
-        typer.echo(
-            f"next page: the same --from and --to as times, --cursor {page.next_cursor}", err=True
-        )
+        times = f"--from {range_.start.isoformat()} --to {range_.end.isoformat()}"
+        typer.echo(f"next page: {times} --cursor {page.next_cursor}", err=True)
 
 
 @verbs.command("show")
@@ -119,6 +118,7 @@ async def _list(
     project: str,
     range_: TimeRange,
     where: TraceFilter,
+    *,
     limit: int,
     cursor: str | None,
 ) -> Page[TraceSummary]:

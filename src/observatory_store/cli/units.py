@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from observatory_store.cli.console import Amount
-
 _MILLISECOND, _SECOND, _MINUTE = 1_000, 1_000_000, 60_000_000
 _SMALL, _LEAST = Decimal("0.01"), Decimal("0.000001")
+
+
+class Amount(str):
+    """A number with its unit: text that stands right in its column."""
+
+    __slots__ = ()
 
 
 def duration(microseconds: float) -> Amount:

@@ -71,8 +71,9 @@ def usage(
         "environment": environment,
     }
     range_ = parse_range(start, end)
+    width = None if interval is None else interval.value
     rows = asyncio.run(
-        _usage(database_url, project, range_, groups, interval and interval.value, filters)
+        _usage(database_url, project, range_, groups, interval=width, filters=filters)
     )
     if as_json:
         print_json(rows)
@@ -117,6 +118,7 @@ async def _usage(
     project: str,
     range_: TimeRange,
     groups: list[str],
+    *,
     interval: str | None,
     filters: dict[str, str | None],
 ) -> list[UsageRow]:

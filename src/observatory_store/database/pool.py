@@ -16,6 +16,7 @@ Pool: TypeAlias = Any
 """An asyncpg pool."""
 
 _JSONB_VERSION = b"\x01"
+_UUID_BYTES = 16
 
 
 class StagingConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
@@ -69,8 +70,15 @@ async def set_codecs(connection: Connection) -> None:
         format="binary",
     )
     await connection.set_type_codec(
-        "uuid", schema="pg_catalog", encoder=bytes.fromhex, decoder=bytes.hex, format="binary"
+        "uuid", schema="pg_catalog", encoder=_uuid_bytes, decoder=bytes.hex, format="binary"
     )
+
+
+def _uuid_bytes(hex_digits: str) -> bytes:
+    value = bytes.fromhex(hex_digits)
+    if len(value) != _UUID_BYTES:
+        raise ValueError(f"a trace id is 32 hex digits, not {hex_digits!r}")
+    return value
 
 
 def _jsonb_text(value: bytes) -> bytes:

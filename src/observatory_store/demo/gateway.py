@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import json
 from random import Random
-from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.propagate import extract, inject
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import SpanKind
 
-from observatory_store.demo.models import EMBEDDING, Answer, Model, answer, pick
+from observatory_store.demo.conversation import QUESTIONS, call_attributes, describe_answer
+from observatory_store.demo.models import EMBEDDING, Model, answer, pick
 from observatory_store.demo.telemetry import Clock, PretendService, SeededIds
 
-QUESTIONS = (
-    ("Why is my invoice higher than last month?", "Two seats were added on the 3rd of the month."),
-    ("How do I rotate an API key?", "Create the new key, deploy it, then revoke the old one."),
-    (
-        "Summarise this incident in three lines.",
-        "A replica lagged; reads were stale; it was rebuilt.",
-    ),
-    ("Which plan includes single sign-on?", "Every plan but the free one."),
-    ("Translate the release notes to French.", "Voici les notes de version."),
-)
+RETRIEVAL_SHARE, TOOL_TIMEOUT_RATE = 0.7, 0.06
 TOOLS = ("search_tickets", "run_sql", "get_weather")
-INSTRUCTIONS = json.dumps([{"type": "text", "content": "Answer briefly, from the documents only."}])
 
 
 class RateLimitError(Exception):
@@ -51,7 +41,9 @@ class Gateway:
         clock = Clock(at)
         question = self._random.choice(QUESTIONS)
         who = self._who()
-        self._completion(clock, None, question, who, retrieve=self._random.random() < 0.7)
+        self._completion(
+            clock, None, question, who, retrieve=self._random.random() < RETRIEVAL_SHARE
+        )
 
     def serve_agent(self, at: int) -> None:
         """Pretend an agent's run: it asks the gateway, calls a tool, and asks again."""
@@ -134,7 +126,7 @@ class Gateway:
                 },
             ) as (_, search):
                 used = self._random.randint(8, 40)
-                attributes = _request(EMBEDDING, "embeddings") | {
+                attributes = call_attributes(EMBEDDING, "embeddings") | {
                     "gen_ai.response.model": EMBEDDING.name,
                     "gen_ai.usage.input_tokens": used,
                 }
@@ -162,7 +154,7 @@ class Gateway:
         sure: bool = False,
     ) -> None:
         attributes = {
-            **_request(model, "chat"),
+            **call_attributes(model, "chat"),
             **who,
             "gen_ai.request.stream": True,
             "gen_ai.request.temperature": 0.2,
@@ -177,9 +169,9 @@ class Gateway:
                 raise RateLimitError(f"{model.provider} answered 429 for {model.name}")
             used = answer(model, self._random)
             clock.advance(used.seconds)
-            _describe(span, model, used, question)
+            describe_answer(span, model, used, question)
             tokens = {"input": used.input_tokens, "output": used.output_tokens}
-            self._gateway.measure(_request(model, "chat"), tokens, used.seconds, call)
+            self._gateway.measure(call_attributes(model, "chat"), tokens, used.seconds, call)
             body = f"{model.name} answered with {used.output_tokens} tokens"
             self._gateway.log(clock, "INFO", body, call, model=model.name)
 
@@ -193,43 +185,12 @@ class Gateway:
         }
         name = f"execute_tool {tool}"
         with self._agent.span(clock, name, within=within, attributes=attributes) as (span, call):
-            if self._random.random() < 0.06:
+            if self._random.random() < TOOL_TIMEOUT_RATE:
                 clock.advance(5)
                 self._agent.log(clock, "ERROR", f"{tool} timed out", call, tool=tool)
                 raise ToolTimeoutError(f"{tool} did not answer within 5 s")
             clock.advance(self._random.lognormvariate(-2, 0.8))
             span.set_attribute("gen_ai.tool.call.result", json.dumps({"rows": 3}))
-
-
-def _request(model: Model, operation: str) -> dict[str, Any]:
-    return {
-        "gen_ai.operation.name": operation,
-        "gen_ai.provider.name": model.provider,
-        "gen_ai.request.model": model.name,
-    }
-
-
-def _describe(span: Span, model: Model, used: Answer, question: tuple[str, str]) -> None:
-    asked, answered = question
-    span.set_attributes(
-        {
-            "gen_ai.response.model": model.name,
-            "gen_ai.response.finish_reasons": ["stop"],
-            "gen_ai.response.time_to_first_chunk": round(used.first_token_seconds, 3),
-            "gen_ai.usage.input_tokens": used.input_tokens,
-            "gen_ai.usage.output_tokens": used.output_tokens,
-            "gen_ai.usage.cache_read.input_tokens": used.cache_read_tokens,
-            "gen_ai.usage.cache_write.input_tokens": used.cache_write_tokens,
-            "gen_ai.usage.reasoning.output_tokens": used.reasoning_tokens,
-            "gen_ai.system_instructions": INSTRUCTIONS,
-            "gen_ai.input.messages": _message("user", asked),
-            "gen_ai.output.messages": _message("assistant", answered),
-        }
-    )
-
-
-def _message(role: str, text: str) -> str:
-    return json.dumps([{"role": role, "parts": [{"type": "text", "content": text}]}])
 
 
 def _over_the_wire(context: Context) -> Context:

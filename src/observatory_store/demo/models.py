@@ -89,10 +89,11 @@ MODELS = (
     ),
 )
 
+CACHE_HIT_RATE = 0.6
+
 EMBEDDING = Model(
     provider="openai",
     name="text-embedding-3-small",
-    answers_as="text-embedding-3-small",
     weight=0.0,
     tokens_per_second=0,
     first_token_seconds=0.06,
@@ -110,7 +111,7 @@ def answer(model: Model, random: Random) -> Answer:
     prompt = int(random.lognormvariate(6.6, 0.7)) + 20
     output = int(random.lognormvariate(5.0, 0.6)) + 5
     cached = written = 0
-    if model.cached_share and random.random() < 0.6:
+    if model.cached_share and random.random() < CACHE_HIT_RATE:
         cached = int(prompt * model.cached_share)
     elif model.provider == "anthropic":
         written = int(prompt * model.cached_share)

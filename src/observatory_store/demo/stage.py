@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import msgspec
 import uvicorn
-from fastapi import FastAPI
 
 from observatory_store.api import create_app
 from observatory_store.devdb import Cluster, choose
@@ -56,7 +56,7 @@ def open_stage(server: ServerKind, announce: Callable[[str], None]) -> Iterator[
 
 
 @contextmanager
-def _serving(app: FastAPI) -> Iterator[str]:
+def _serving(app: Callable[..., Any]) -> Iterator[str]:
     server = uvicorn.Server(
         uvicorn.Config(app, host=ADDRESS, port=0, log_level="warning", lifespan="on")
     )

@@ -157,7 +157,8 @@ class PretendService:
     def flush(self) -> bool:
         """Send everything, and tell whether it was sent in time."""
         providers = (self._traces, self._logs, self._metrics)
-        return all([provider.force_flush(FLUSH_MILLISECONDS) for provider in providers])
+        sent = [provider.force_flush(FLUSH_MILLISECONDS) for provider in providers]
+        return all(sent)
 
     def shut_down(self) -> None:
         """End the SDK's threads."""

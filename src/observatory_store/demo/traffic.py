@@ -43,7 +43,8 @@ def send_traffic(endpoint: str, now: datetime, *, requests: int = REQUESTS) -> S
                     gateway.serve_agent(at)
                 else:
                     gateway.serve_chat(at)
-            if not all([service.flush() for service in gateway.services]):
+            sent = [service.flush() for service in gateway.services]
+            if not all(sent):
                 raise ObservatoryError("the telemetry was not sent in time")
         finally:
             for service in gateway.services:
@@ -57,7 +58,8 @@ def send_traffic(endpoint: str, now: datetime, *, requests: int = REQUESTS) -> S
 
 def time_range(now: datetime) -> TimeRange:
     """Return the range of time that holds all the traffic."""
-    return TimeRange(now - SPAN_OF_TIME, now + timedelta(minutes=1))
+    # The longest of the last requests may end after now.
+    return TimeRange(now - SPAN_OF_TIME, now + timedelta(minutes=10))
 
 
 def _arrivals(now: datetime, requests: int, random: Random) -> list[int]:

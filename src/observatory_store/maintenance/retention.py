@@ -18,6 +18,7 @@ async def drop_expired(pool: Pool) -> list[str]:
     On community the retention policies do this for all but the rollups' history.
     """
     async with pool.acquire() as connection:
+        await connection.execute(_SQL["take_your_time"])
         edition = await connection.fetchval(_SQL["edition"])
         lines = []
         for row in await connection.fetch(_SQL["retention"]):

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -17,6 +17,9 @@ from observatory_store.sql import load
 _SQL = load("maintenance")
 _LOCK = 0x6F62735F726F6C6C  # "obs_roll"
 _BUCKETS_A_STATEMENT = 500
+
+OVERDUE = timedelta(minutes=10)
+"""Many times what the service's own loop takes."""
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +34,10 @@ class RollupStatus(msgspec.Struct, frozen=True, kw_only=True):
     meanwhile; on community they are shown as of the last refresh."""
     oldest_pending: datetime | None
     """Since when the oldest of them waits."""
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Tell whether something waits so long that nobody seems to refresh."""
+        return self.oldest_pending is not None and now - self.oldest_pending > OVERDUE
 
 
 class Rollups:
@@ -73,6 +80,7 @@ class Rollups:
                 if not await connection.fetchval(_SQL["try_lock"], _LOCK):
                     return None
                 try:
+                    await connection.execute(_SQL["take_your_time"])
                     return await _refresh_noted(connection)
                 finally:
                     await connection.execute(_SQL["unlock"], _LOCK)
@@ -87,15 +95,18 @@ async def keep_refreshed(pool: Pool, *, seconds: float = 30.0) -> None:
             await rollups.refresh_noted()
         except UnavailableError as error:
             logger.warning("rollups not refreshed: %s", error)
+        except Exception:
+            # Whatever it is, the next round may do better; without this there would be none.
+            logger.exception("rollups not refreshed")
 
 
 @asynccontextmanager
 async def _locked(connection: Connection) -> AsyncIterator[None]:
-    # The other's refresh may well take longer than statements may.
-    async with connection.transaction():
-        await connection.execute("SET LOCAL statement_timeout = 0")
-        await connection.execute("SET LOCAL lock_timeout = 0")
-        await connection.execute(_SQL["lock"], _LOCK)
+    # The other's refresh may well take longer than a statement may.
+    await connection.execute(_SQL["take_your_time"])
+    await connection.execute(_SQL["wait_for_locks"])
+    await connection.execute(_SQL["lock"], _LOCK)
+    await connection.execute(_SQL["wait_no_longer"])
     try:
         yield
     finally:

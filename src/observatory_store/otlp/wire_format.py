@@ -46,7 +46,9 @@ def _fields(raw: bytes) -> Iterator[tuple[int, int, int, int]]:
     while position < size:
         start = position
         tag, begin = _varint(raw, start)
-        wire_type = tag & 7
+        number, wire_type = tag >> 3, tag & 7
+        if number == 0:
+            raise UndecodableError("the body is not protobuf: it has a field 0")
         if wire_type == _LENGTH_DELIMITED:
             length, begin = _varint(raw, begin)
             position = begin + length

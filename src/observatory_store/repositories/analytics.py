@@ -43,7 +43,7 @@ class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     errors: int
     unpriced_requests: int
-    """Calls without a known price: their cost is missing in ``cost_usd``."""
+    """Calls whose cost is missing in ``cost_usd``, for want of a price or of token counts."""
     input_tokens: int
     """Includes cached tokens."""
     output_tokens: int

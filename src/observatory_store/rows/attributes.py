@@ -5,8 +5,8 @@ Python: ``str``, ``bool``, ``int``, ``float``, ``bytes``, ``None`` (the empty va
 ``jsonb`` has normalised it, so the values that plain JSON would change are tagged:
 
 =========================== =====================================
-a double that is NaN, ±∞,   ``{"$double": "NaN"}``
--0.0, or written with an
+a double that is NaN, ±∞,   ``{"$double": "NaN"}``, ``"Infinity"``,
+-0.0, or written with an    ``"-Infinity"``, ``"-0.0"``, ``"1e+300"``
 exponent
 bytes                       ``{"$bytes": "<base64>"}``
 a map whose only key        ``{"$map": {…}}``
@@ -89,7 +89,9 @@ def from_json(value: Any) -> AttributeValue:  # noqa: ANN401 - a JSON document
 
 
 def _double(value: float) -> float | dict[str, str]:
-    if not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0):
-        return {_DOUBLE: repr(value)}
+    if math.isnan(value):
+        return {_DOUBLE: "NaN"}
+    if math.isinf(value):
+        return {_DOUBLE: "Infinity" if value > 0 else "-Infinity"}
     text = repr(value)
-    return {_DOUBLE: text} if "e" in text else value
+    return {_DOUBLE: text} if "e" in text or text == "-0.0" else value

@@ -1,3 +1,13 @@
+-- name: take_your_time
+-- Until the connection goes back to its pool, which resets it.
+SET statement_timeout = 0
+
+-- name: wait_for_locks
+SET lock_timeout = 0
+
+-- name: wait_no_longer
+RESET lock_timeout
+
 -- name: edition
 SELECT observatory.edition()
 

@@ -83,7 +83,8 @@ days AS (
         count(*) AS span_count,
         count(*) FILTER (WHERE status = 'error') AS error_count,
         count(*) FILTER (WHERE is_inference) AS inference_count,
-        count(*) FILTER (WHERE is_inference AND cost_usd IS NULL) AS unpriced_count,
+        count(*) FILTER (WHERE is_inference AND cost_usd IS NULL
+            AND (status <> 'error' OR input_tokens > 0)) AS unpriced_count,
         coalesce(sum(input_tokens) FILTER (WHERE is_inference), 0) AS input_tokens,
         coalesce(sum(output_tokens) FILTER (WHERE is_inference), 0) AS output_tokens,
         coalesce(sum(cache_read_tokens) FILTER (WHERE is_inference), 0) AS cache_read_tokens,

@@ -19,7 +19,7 @@ from observatory_store.otlp import encode_logs
 from observatory_store.repositories import LogFilter, LogRepository
 from observatory_store.repositories.logs import MOST_LOGS
 
-router = APIRouter(tags=["logs"])
+router = APIRouter(prefix="/api/v1", tags=["logs"])
 
 
 class LogParameters(PageParameters):

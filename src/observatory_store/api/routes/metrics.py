@@ -25,7 +25,7 @@ from observatory_store.otlp import encode_metrics
 from observatory_store.repositories import MetricRepository, PointFilter
 from observatory_store.repositories.metrics import MOST_METRICS, MOST_POINTS
 
-router = APIRouter(tags=["metrics"])
+router = APIRouter(prefix="/api/v1", tags=["metrics"])
 
 
 class MetricParameters(QueryParameters):

@@ -18,7 +18,7 @@ from observatory_store.repositories import SpanFilter, SpanRepository
 from observatory_store.repositories.spans import MOST_SPANS
 from observatory_store.rows.span import SpanStatus
 
-router = APIRouter(tags=["traces"])
+router = APIRouter(prefix="/api/v1", tags=["traces"])
 
 
 class SpanParameters(PageParameters):

@@ -29,7 +29,7 @@ from observatory_store.otlp import encode_traces
 from observatory_store.repositories import TraceFilter, TraceRepository
 from observatory_store.repositories.traces import MOST_TRACES
 
-router = APIRouter(tags=["traces"])
+router = APIRouter(prefix="/api/v1", tags=["traces"])
 
 
 class TraceParameters(PageParameters):

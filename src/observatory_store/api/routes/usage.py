@@ -18,7 +18,7 @@ from observatory_store.repositories.analytics import Interval, UsageGroup, whole
 
 _GROUPS: tuple[str, ...] = get_args(UsageGroup)
 
-router = APIRouter(tags=["usage"])
+router = APIRouter(prefix="/api/v1", tags=["usage"])
 
 
 def _groups(texts: tuple[str, ...]) -> tuple[str, ...]:

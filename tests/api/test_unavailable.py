@@ -1,0 +1,108 @@
+"""While the database cannot serve, senders are told to try again, and nobody is told a lie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from google.rpc import status_pb2
+from psycopg import sql
+
+from api.service import Service, serving
+from api.telemetry import span, traces
+from observatory_store.otlp import Signal
+from observatory_store.settings import AuthMode
+
+if TYPE_CHECKING:
+    from typing import LiteralString
+
+pytestmark = pytest.mark.editions("postgres")
+
+NOWHERE = "postgresql://somebody@127.0.0.1:9/none"
+
+
+async def _refuses(service: Service) -> None:
+    response = await service.send(Signal.TRACES, traces(span()))
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) > 0
+    status = status_pb2.Status.FromString(response.content)
+    assert status.code == 14
+    assert "127.0.0.1" not in status.message
+
+
+async def _ready(service: Service) -> tuple[int, dict[str, Any]]:
+    response = await service.http.get("/readyz")
+    assert (await service.http.get("/healthz")).json() == {"status": "ok"}
+    assert response.json()["ready"] is (response.status_code == 200)
+    return response.status_code, response.json()["checks"]
+
+
+@pytest.mark.parametrize("auth", list(AuthMode))
+async def test_a_database_that_is_down(auth: AuthMode) -> None:
+    """Otherwise the service would not start before its database, or lose what arrives meanwhile."""
+    async with serving(NOWHERE, auth=auth) as service:
+        service.http.headers["x-api-key"] = "obs_any"
+        await _refuses(service)
+        response = await service.http.get("/api/v1/traces")
+        assert response.status_code == 503
+        assert response.headers["content-type"] == "application/problem+json"
+        assert int(response.headers["retry-after"]) > 0
+        assert "127.0.0.1" not in response.text
+        failed = {"database": "failed", "schema": "unknown", "writable": "unknown"}
+        assert await _ready(service) == (503, failed)
+        metrics = (await service.http.get("/metrics")).text
+        assert 'route="/v1/traces",status="503"' in metrics
+
+
+async def test_a_schema_that_is_not_applied(empty_database_url: str) -> None:
+    """Otherwise an operator who forgot the migration would see a fault instead of the remedy."""
+    async with serving(empty_database_url) as service:
+        await _refuses(service)
+        response = await service.http.get("/api/v1/usage")
+        assert response.status_code == 503
+        assert "schema apply" in response.json()["detail"]
+        checks = {"database": "ok", "schema": "failed", "writable": "ok"}
+        assert await _ready(service) == (503, checks)
+
+
+async def test_a_database_that_is_read_only(database_url: str) -> None:
+    """Otherwise a failover to a standby would lose data, or stop the queries that it can answer."""
+    _alter(database_url, "ALTER DATABASE {} SET default_transaction_read_only = on")
+    sent = traces(span("kept"))
+    async with serving(database_url) as service:
+        response = await service.send(Signal.TRACES, sent)
+        assert response.status_code == 503
+        assert (await service.get("traces"))["traces"] == []
+        checks = {"database": "ok", "schema": "ok", "writable": "failed"}
+        assert await _ready(service) == (503, checks)
+    _alter(database_url, "ALTER DATABASE {} RESET default_transaction_read_only")
+    async with serving(database_url) as service:
+        assert (await service.send(Signal.TRACES, sent)).status_code == 200
+        assert [one["root_name"] for one in (await service.get("traces"))["traces"]] == ["kept"]
+
+
+async def test_the_service_recovers_by_itself(service: Service, database_url: str) -> None:
+    """Otherwise a restart of the database would need a restart of every service."""
+    assert (await service.send(Signal.TRACES, traces(span("before")))).status_code == 200
+    with psycopg.connect(_maintenance(database_url), autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+            [urlsplit(database_url).path.lstrip("/")],
+        )
+    sent = traces(span("after"))
+    statuses = [(await service.send(Signal.TRACES, sent)).status_code for _ in range(10)]
+    assert statuses[-1] == 200
+    assert set(statuses) <= {200, 503}
+    assert await service.count("spans") == 2
+
+
+def _maintenance(database_url: str) -> str:
+    return urlsplit(database_url)._replace(path="/postgres").geturl()
+
+
+def _alter(database_url: str, statement: LiteralString) -> None:
+    name = urlsplit(database_url).path.lstrip("/")
+    with psycopg.connect(_maintenance(database_url), autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))

@@ -1,0 +1,147 @@
+"""``traces``, ``usage``, ``rollups`` and ``maintain`` tell what the database holds."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import psycopg
+import pytest
+
+from observatory_store import LLMCall, Store
+
+from .conftest import Command
+
+TRACE = "5b8efff798038103d269b633813fc60c"
+ROOT, CHILD = "eee19b7ec3c1b174", "eee19b7ec3c1b173"
+
+
+@pytest.fixture
+def recorded(database_url: str) -> datetime:
+    """A trace of two calls, one of them failed and of no known price; the time it began."""
+    start = datetime.now(UTC) - timedelta(minutes=30)
+
+    async def record() -> None:
+        async with Store.open(database_url) as store:
+            await store.record(
+                LLMCall(
+                    provider="openai",
+                    model="gpt-4o",
+                    input_tokens=1000,
+                    output_tokens=100,
+                    start_time=start,
+                    duration_ms=1500,
+                    service_name="gateway",
+                    trace_id=TRACE,
+                    span_id=ROOT,
+                )
+            )
+            await store.record(
+                LLMCall(
+                    provider="acme",
+                    model="acme-1",
+                    error="the model is away",
+                    start_time=start + timedelta(seconds=1),
+                    duration_ms=12,
+                    service_name="gateway",
+                    trace_id=TRACE,
+                    span_id=CHILD,
+                    parent_span_id=ROOT,
+                )
+            )
+
+    asyncio.run(record())
+    return start
+
+
+def test_traces(on_database: Command, recorded: datetime) -> None:
+    """From the list to the tree: ids, durations, models, tokens, cost and errors are there."""
+    listed = on_database("traces", "list")
+    assert listed.code == 0
+    assert TRACE in listed.out
+    page = on_database("traces", "list", "--status", "error", "--json").json
+    assert page["next_cursor"] is None
+    (trace,) = page["items"]
+    assert trace["trace_id"] == TRACE
+    assert datetime.fromisoformat(trace["start_time"]) == recorded
+    assert Decimal(trace["cost_usd"]) == Decimal("0.0035")
+    assert "No traces" in on_database("traces", "list", "--model", "gpt-4").out
+
+    shown = on_database("traces", "show", TRACE).out
+    for part in ("1.50 s", "12 ms", "openai/gpt-4o", "1,000 → 100 tokens", "$0.003500", "no price"):
+        assert part in shown
+    assert "the model is away" in shown
+    spans = on_database("traces", "show", TRACE, "--json").json["spans"]
+    assert [span["span_id"] for span in spans] == [ROOT, CHILD]
+
+
+def test_pages_of_traces(on_database: Command, recorded: datetime, database_url: str) -> None:
+    """The line after a page leads to the next one as it stands."""
+
+    async def record() -> None:
+        async with Store.open(database_url) as store:
+            later = recorded + timedelta(minutes=1)
+            await store.record(LLMCall(model="other", start_time=later, duration_ms=1))
+
+    asyncio.run(record())
+    first = on_database("traces", "list", "--limit", "1")
+    assert TRACE not in first.out
+    hint = first.err.removeprefix("next page: ").split()
+    second = on_database("traces", "list", "--limit", "1", *hint)
+    assert second.code == 0
+    assert TRACE in second.out
+
+
+@pytest.mark.editions("postgres")
+def test_an_unknown_trace(on_database: Command) -> None:
+    """A trace that is not there is an error, not an empty tree."""
+    assert on_database("traces", "show", TRACE).code == 2
+    assert on_database("traces", "show", "xyz").err == (
+        "observatory-store: a trace id is 32 hex digits\n"
+    )
+
+
+def test_usage_and_rollups(on_database: Command, recorded: datetime) -> None:
+    """Usage is right before and after a refresh, and `rollups status` says what waits."""
+    before = on_database("usage", "--json", "--group-by", "provider")
+    refreshed = on_database("rollups", "refresh", "--json")
+    assert refreshed.code == 0
+    status = on_database("rollups", "status", "--json")
+    assert (status.code, status.json["pending_buckets"]) == (0, 0)
+    after = on_database("usage", "--json", "--group-by", "provider")
+    assert before.json == after.json
+    by_provider = {row["provider"]: row for row in after.json}
+    assert Decimal(by_provider["openai"]["cost_usd"]) == Decimal("0.0035")
+    assert by_provider["openai"]["input_tokens"] == 1000
+    assert by_provider["acme"]["errors"] == 1
+    table = on_database("usage", "--interval", "1h").out
+    hour = recorded.replace(minute=0, second=0)
+    assert f"{hour:%Y-%m-%d %H:00:00Z}" in table
+    assert "gpt-4o" in table
+    assert "No calls" in on_database("usage", "--from", "9d", "--to", "8d").out
+
+
+@pytest.mark.editions("postgres", "apache")
+@pytest.mark.usefixtures("recorded")
+def test_pending_rollups(on_database: Command, database_url: str) -> None:
+    """A timer that stopped is seen by exit code 1; `maintain` does what it left."""
+    assert on_database("rollups", "status").code == 0
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "UPDATE observatory_private.changed_buckets"
+            " SET noted_at = now() - interval '11 minutes'"
+        )
+    status = on_database("rollups", "status")
+    assert status.code == 1
+    assert "llm_usage_15m" in status.out
+    report = on_database("maintain", "--json")
+    assert (report.code, report.json["refreshed_buckets"]) == (0, 1)
+    assert on_database("rollups", "status").code == 0
+
+
+def test_maintain_prints_what_it_did(on_database: Command) -> None:
+    """What a timer logs."""
+    outcome = on_database("maintain")
+    assert outcome.code == 0
+    assert "refreshed 0" in outcome.out
