@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from observatory_store.errors import UndecodableError
 from observatory_store.otlp.decoded import InvalidRecordError, Tally
 from observatory_store.otlp.reader import Batch
 
@@ -19,14 +18,9 @@ def salvage(dissector: Dissector, body: bytes, tally: Tally) -> Iterator[Batch]:
 
     An invalid resource or scope rejects its records, because without it they would be filed under
     the wrong sender.
-
-    Raises:
-        UndecodableError: there is nothing to salvage.
     """
     _, entries = dissector.split(body, 0)
-    is_empty = True
     for raw_entry in entries:
-        is_empty = False
         entry_rest, scopes = dissector.split(raw_entry, 1)
         for raw_scope in scopes:
             scope_rest, records = dissector.split(raw_scope, 2)
@@ -38,8 +32,6 @@ def salvage(dissector: Dissector, body: bytes, tally: Tally) -> Iterator[Batch]:
                     tally.reject(str(error), _weight(dissector, raw))
                 continue
             yield Batch(entry, scope, _parsed(dissector, records, tally))
-    if is_empty:
-        raise UndecodableError("the body cannot be parsed, and nothing in it looks like telemetry")
 
 
 def _parsed(dissector: Dissector, records: Iterator[bytes], tally: Tally) -> Iterator[Message]:
