@@ -85,7 +85,9 @@ def _body(record: LogRecord) -> str:
 
 def _cost(usage: UsageRow) -> Amount | None:
     return (
-        Amount("no price") if usage.unpriced_requests == usage.requests else money(usage.cost_usd)
+        Amount("no price")
+        if usage.unpriced_requests and not usage.cost_usd
+        else money(usage.cost_usd)
     )
 
 

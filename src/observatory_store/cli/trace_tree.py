@@ -57,8 +57,10 @@ def span_line(span: Span, service_above: str | None = None) -> Text:
         line.append(f"  {tokens}")
     if span.time_to_first_token_ms is not None:
         line.append(f"  first token {duration(span.time_to_first_token_ms * 1000)}", style="dim")
-    if span.is_inference:
-        line.append(f"  {money(span.cost_usd) or 'no price'}", style="yellow")
+    if span.cost_usd is not None:
+        line.append(f"  {money(span.cost_usd)}", style="yellow")
+    elif span.is_inference and (span.status != "error" or span.input_tokens):
+        line.append("  no price", style="yellow")
     if span.status == "error":
         line.append(f"  ✗ {visible(span.status_message) or 'error'}", style="red")
     return line
