@@ -41,6 +41,8 @@ def recorded(database_url: str) -> datetime:
                 LLMCall(
                     provider="acme",
                     model="acme-1",
+                    input_tokens=7,
+                    output_tokens=0,
                     error="the model is away",
                     start_time=start + timedelta(seconds=1),
                     duration_ms=12,
