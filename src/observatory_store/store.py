@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from observatory_store.database import Pool, open_pool, translate_failures
 from observatory_store.ingest import priced
@@ -23,14 +24,7 @@ from observatory_store.repositories import (
 )
 from observatory_store.rows import LogRecord, MetricPoint, Span
 from observatory_store.settings import DEFAULT_DATABASE_URL
-from observatory_store.writers import (
-    Writer,
-    Written,
-    isolating,
-    write_logs,
-    write_points,
-    write_spans,
-)
+from observatory_store.writers import Submission, Writers, Written
 
 DEFAULT_PROJECT = "default"
 
@@ -43,9 +37,9 @@ class Store:
     ...     trace = await store.traces.get(trace_id)
     """
 
-    def __init__(self, pool: Pool, writer: Writer, project_id: int, pricer: Pricer) -> None:
+    def __init__(self, pool: Pool, writers: Writers, project_id: int, pricer: Pricer) -> None:
         """Use :meth:`open` instead, unless the pool is shared with other projects' stores."""
-        self._writer = writer
+        self._writers = writers
         self._pricer = pricer
         self.project_id = project_id
         self.traces = TraceRepository(pool, project_id)
@@ -100,7 +94,7 @@ class Store:
             lock_timeout_seconds=lock_timeout_seconds,
         ) as pool:
             found = await ProjectRepository(pool).get(project)
-            yield cls(pool, Writer(pool), found.project_id, pricer or GenAIPrices())
+            yield cls(pool, Writers(pool), found.project_id, pricer or GenAIPrices())
 
     async def record(self, call: LLMCall) -> Written:
         """Store one call of a model, with its cost; returns once it is committed.
@@ -123,9 +117,7 @@ class Store:
         """
         rows = [priced(span, self._pricer) for span in spans]
         with translate_failures():
-            return await isolating(
-                lambda part: write_spans(self._writer, self.project_id, part), rows
-            )
+            return await self._writers.spans.submit(self._submission(rows))
 
     async def write_logs(self, records: Iterable[LogRecord]) -> Written:
         """Store log records in one transaction; to store them again changes nothing.
@@ -136,9 +128,7 @@ class Store:
         """
         rows = list(records)
         with translate_failures():
-            return await isolating(
-                lambda part: write_logs(self._writer, self.project_id, part), rows
-            )
+            return await self._writers.logs.submit(self._submission(rows))
 
     async def write_points(self, points: Iterable[MetricPoint]) -> Written:
         """Store metric points in one transaction; to store them again changes nothing.
@@ -149,9 +139,10 @@ class Store:
         """
         rows = list(points)
         with translate_failures():
-            return await isolating(
-                lambda part: write_points(self._writer, self.project_id, part), rows
-            )
+            return await self._writers.points.submit(self._submission(rows))
+
+    def _submission(self, rows: list[Any]) -> Submission[Any]:
+        return Submission(project_id=self.project_id, rows=rows)
 
 
 def _new_ids() -> tuple[str, str]:

@@ -19,7 +19,7 @@ from observatory_store.ingest import Receiver
 from observatory_store.maintenance import keep_refreshed
 from observatory_store.pricing import GenAIPrices
 from observatory_store.settings import Settings
-from observatory_store.writers import Writer
+from observatory_store.writers import Writers
 
 _QUERIES = (traces, spans, logs, metrics, usage)
 
@@ -43,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.services = Services(
                 settings=settings,
                 pool=pool,
-                receiver=Receiver(Writer(pool), GenAIPrices()),
+                receiver=Receiver(Writers(pool), GenAIPrices()),
                 authenticator=Authenticator(pool, settings.auth),
                 measurements=measurements,
             )

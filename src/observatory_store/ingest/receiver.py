@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -20,14 +20,7 @@ from observatory_store.otlp import (
     decode_traces,
 )
 from observatory_store.pricing import Pricer
-from observatory_store.writers import (
-    Writer,
-    Written,
-    isolating,
-    write_logs,
-    write_points,
-    write_spans,
-)
+from observatory_store.writers import GroupCommit, Submission, Writers
 
 LARGE_BODY = 1024 * 1024
 
@@ -44,8 +37,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 class Receiver:
     """Stores OTLP requests."""
 
-    def __init__(self, writer: Writer, pricer: Pricer) -> None:
-        self._writer = writer
+    def __init__(self, writers: Writers, pricer: Pricer) -> None:
+        self._writers = writers
         self._columns = span_columns(pricer)
 
     async def receive(
@@ -65,25 +58,24 @@ class Receiver:
 
         """
         decode: Callable[[], Decoded[Any]]
-        write: Callable[[Sequence[Any]], Awaitable[Written]]
+        group: GroupCommit[Any]
         match signal:
             case Signal.TRACES:
                 decode = partial(decode_traces, body, media_type, self._columns)
-                write = partial(write_spans, self._writer, project_id, api_key_id=api_key_id)
+                group = self._writers.spans
             case Signal.METRICS:
                 decode = partial(decode_metrics, body, media_type)
-                write = partial(write_points, self._writer, project_id)
+                group = self._writers.points
             case Signal.LOGS:
                 decode = partial(decode_logs, body, media_type)
-                write = partial(write_logs, self._writer, project_id)
+                group = self._writers.logs
         # A large body takes seconds to decode; other requests and health checks go on meanwhile.
         decoded: Decoded[Any] = (
             await asyncio.to_thread(decode) if len(body) > LARGE_BODY else decode()
         )
-        written = Written()
-        if decoded.rows:
-            with translate_failures():
-                written = await isolating(write, decoded.rows)
+        submission = Submission(project_id=project_id, rows=decoded.rows, api_key_id=api_key_id)
+        with translate_failures():
+            written = await group.submit(submission)
         return Receipt(
             accepted=len(decoded.rows) - written.rejected,
             rejected=decoded.rejected + written.rejected,

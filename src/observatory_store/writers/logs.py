@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from observatory_store.rows import LogRecord
 from observatory_store.rows.attributes import encode
-from observatory_store.writers.problems import Problems
-from observatory_store.writers.writer import SQL, Writer, Written
+from observatory_store.writers.submission import Outcome, Submission, Written
+from observatory_store.writers.writer import SQL, Batch, Writer
 
 _PLAIN = (
     "ordinal",
@@ -40,32 +41,49 @@ _plain = attrgetter(*_PLAIN)
 _nullable = attrgetter(*_NULLABLE)
 
 
-async def write_logs(writer: Writer, project_id: int, records: Sequence[LogRecord]) -> Written:
+_Accepted: TypeAlias = tuple[Outcome, Submission[LogRecord], LogRecord]
+
+
+async def write_logs(writer: Writer, submissions: Sequence[Submission[LogRecord]]) -> list[Written]:
     """Store log records that are not stored yet, in one transaction.
 
     A record outside the time limits is rejected alone.
     """
-    problems = Problems()
-    async with writer.batch("stage_logs") as batch:
-        accepted = []
-        for record in records:
+    return await writer.commit(partial(_insert, submissions), merge_stages=["stage_logs"])
+
+
+async def _insert(submissions: Sequence[Submission[LogRecord]], batch: Batch) -> list[Written]:
+    outcomes = [Outcome() for _ in submissions]
+    accepted: list[_Accepted] = []
+    for outcome, submission in zip(outcomes, submissions, strict=True):
+        for record in submission.rows:
             if refusal := batch.limits.refusal("logs", "log time", record.time, batch.now):
-                problems.reject(refusal)
+                outcome.reject(refusal)
             else:
-                accepted.append(record)
-        if not accepted:
-            return Written(rejected=problems.rejected, problems=problems.messages)
-        await batch.add_resources(project_id, (record.resource for record in accepted))
-        await batch.copy(
-            "log_stage", _COLUMNS, [_record(project_id, batch.now, record) for record in accepted]
-        )
-        stored = await batch.connection.fetchval(SQL["insert_logs"])
-    return Written(
-        stored=stored,
-        duplicates=len(accepted) - stored,
-        rejected=problems.rejected,
-        problems=problems.messages,
-    )
+                outcome.accepted += 1
+                accepted.append((outcome, submission, record))
+    if accepted:
+        await batch.add_resources((one.project_id, log.resource) for _, one, log in accepted)
+        if batch.must_merge:
+            await _merge(batch, accepted)
+        else:
+            await batch.copy("observatory.logs", _COLUMNS, _records(batch, accepted))
+    return [outcome.written() for outcome in outcomes]
+
+
+async def _merge(batch: Batch, accepted: Sequence[_Accepted]) -> None:
+    first: dict[tuple[int, datetime, int, int], _Accepted] = {}
+    for each in accepted:
+        outcome, one, log = each
+        first.setdefault((one.project_id, log.time, log.content_hash, log.ordinal), each)
+        outcome.duplicates += 1
+    await batch.copy("pg_temp.log_stage", _COLUMNS, _records(batch, list(first.values())))
+    for row in await batch.connection.fetch(SQL["insert_logs"]):
+        first[tuple(row)][0].duplicates -= 1
+
+
+def _records(batch: Batch, accepted: Sequence[_Accepted]) -> list[tuple[Any, ...]]:
+    return [_record(one.project_id, batch.now, log) for _, one, log in accepted]
 
 
 def _record(project_id: int, now: datetime, record: LogRecord) -> tuple[Any, ...]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec.json import encode as json_bytes
 
 from observatory_store.rows import Exemplar, Metric, MetricPoint, MetricSeries
 from observatory_store.rows.attributes import encode, to_json
-from observatory_store.writers.problems import Problems
-from observatory_store.writers.writer import SQL, Batch, Writer, Written
+from observatory_store.writers.submission import Outcome, Submission, Written
+from observatory_store.writers.writer import SQL, Batch, Writer
 
 _PLAIN = (
     "time_nanos",
@@ -42,59 +43,92 @@ _COLUMNS = (*_PLAIN, "project_id", "ingested_at", "series_id", "flags", "exempla
 _plain = attrgetter(*_PLAIN)
 
 
-async def write_points(writer: Writer, project_id: int, points: Sequence[MetricPoint]) -> Written:
+_Accepted: TypeAlias = tuple[Outcome, Submission[MetricPoint], MetricPoint]
+
+
+async def write_points(
+    writer: Writer, submissions: Sequence[Submission[MetricPoint]]
+) -> list[Written]:
     """Store points that are not stored yet, in one transaction.
 
     A point outside the time limits is rejected alone, and so is one that differs from the point
     that its series has at that time already.
     """
-    problems = Problems()
-    async with writer.batch("stage_points") as batch:
-        accepted = []
-        for point in points:
+    return await writer.commit(partial(_insert, submissions), merge_stages=["stage_points"])
+
+
+async def _insert(submissions: Sequence[Submission[MetricPoint]], batch: Batch) -> list[Written]:
+    outcomes = [Outcome() for _ in submissions]
+    accepted: list[_Accepted] = []
+    for outcome, submission in zip(outcomes, submissions, strict=True):
+        for point in submission.rows:
             if refusal := batch.limits.refusal(
                 "metric_points", "point time", point.time, batch.now
             ):
-                problems.reject(refusal)
+                outcome.reject(refusal)
             else:
-                accepted.append(point)
-        if not accepted:
-            return Written(rejected=problems.rejected, problems=problems.messages)
-        await _add_series(batch, project_id, accepted)
-        await batch.copy(
-            "point_stage", _COLUMNS, [_record(project_id, batch.now, point) for point in accepted]
-        )
-        stored = await batch.connection.fetchval(SQL["insert_points"])
-        conflicts = 0
-        if stored < len(accepted):
-            conflicts = await _reject_conflicts(batch, accepted, problems)
-    return Written(
-        stored=stored,
-        duplicates=len(accepted) - stored - conflicts,
-        rejected=problems.rejected,
-        problems=problems.messages,
+                outcome.accepted += 1
+                accepted.append((outcome, submission, point))
+    if accepted:
+        await _add_series(batch, accepted)
+        if batch.must_merge:
+            await _merge(batch, accepted)
+        else:
+            await batch.copy("observatory.metric_points", _COLUMNS, _records(batch, accepted))
+    return [outcome.written() for outcome in outcomes]
+
+
+async def _add_series(batch: Batch, accepted: Sequence[_Accepted]) -> None:
+    series = {(one.project_id, p.series.series_id): p.series for _, one, p in accepted}
+    await batch.add_resources((project, one.resource) for (project, _), one in series.items())
+    metrics = {(project, one.metric.metric_id): one.metric for (project, _), one in series.items()}
+    await batch.add_catalogue("insert_metric", metrics, _metric_record)
+    await batch.add_catalogue("insert_series", series, _series_record)
+
+
+_Key: TypeAlias = tuple[int, int, datetime, int]
+
+
+async def _merge(batch: Batch, accepted: Sequence[_Accepted]) -> None:
+    same: dict[_Key, list[_Accepted]] = {}
+    for each in accepted:
+        outcome, one, point = each
+        key = (one.project_id, point.series.series_id, point.time, point.time_nanos)
+        same.setdefault(key, []).append(each)
+        outcome.duplicates += 1
+    await batch.copy(
+        "pg_temp.point_stage", _COLUMNS, _records(batch, [s[0] for s in same.values()])
     )
-
-
-async def _add_series(batch: Batch, project_id: int, points: Sequence[MetricPoint]) -> None:
-    series = {point.series.series_id: point.series for point in points}
-    await batch.add_resources(project_id, (one.resource for one in series.values()))
-    metrics = {one.metric.metric_id: one.metric for one in series.values()}
-    await batch.add_catalogue("insert_metric", project_id, metrics, _metric_record)
-    await batch.add_catalogue("insert_series", project_id, series, _series_record)
-
-
-async def _reject_conflicts(batch: Batch, points: Sequence[MetricPoint], problems: Problems) -> int:
-    times = [point.time for point in points]
-    conflicts = await batch.connection.fetch(
-        SQL["select_conflicting_points"], min(times), max(times)
-    )
-    for row in conflicts:
-        problems.reject(
-            f"metric {row['name']!r} has another point at {row['time']:%Y-%m-%dT%H:%M:%S.%fZ} "
-            "in the same series: the first one stays"
+    for row in await batch.connection.fetch(SQL["insert_points"]):
+        same[tuple(row)][0][0].duplicates -= 1
+    times = [point.time for _, _, point in accepted]
+    different = {
+        tuple(row)
+        for row in await batch.connection.fetch(
+            SQL["select_conflicting_points"], min(times), max(times)
         )
-    return len(conflicts)
+    }
+    for key, points in same.items():
+        for position, (outcome, _, point) in enumerate(points):
+            if key in different if position == 0 else not _equal(point, points[0][2]):
+                outcome.duplicates -= 1
+                outcome.accepted -= 1
+                outcome.reject(
+                    f"metric {point.series.metric.name!r} has another point at "
+                    f"{point.time:%Y-%m-%dT%H:%M:%S.%fZ} in the same series: the first one stays"
+                )
+
+
+def _equal(one: MetricPoint, other: MetricPoint) -> bool:
+    # By their encoding, in which NaN equals itself.
+    return _record(0, _NEVER, one) == _record(0, _NEVER, other)
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _records(batch: Batch, accepted: Sequence[_Accepted]) -> list[tuple[Any, ...]]:
+    return [_record(one.project_id, batch.now, point) for _, one, point in accepted]
 
 
 def _metric_record(metric: Metric) -> tuple[Any, ...]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec.json import encode as json_bytes
 
 from observatory_store.rows import Event, Link, Span
 from observatory_store.rows.attributes import encode, to_json
+from observatory_store.writers import trace_days
 from observatory_store.writers.limits import Limits
-from observatory_store.writers.problems import Problems
-from observatory_store.writers.writer import SQL, Writer, Written
+from observatory_store.writers.submission import Outcome, Submission, Written
+from observatory_store.writers.writer import SQL, Batch, Writer
 
 # Columns whose value is the row's field as it is.
 _PLAIN = (
@@ -98,59 +100,86 @@ _nullable = attrgetter(*_NULLABLE)
 _payload_texts = attrgetter(*_PAYLOAD_TEXTS)
 
 
-async def write_spans(
-    writer: Writer, project_id: int, spans: Sequence[Span], *, api_key_id: int | None = None
-) -> Written:
-    """Store spans that are not stored yet, in one transaction.
+_Accepted: TypeAlias = tuple[Outcome, Submission[Span], Span]
+
+
+async def write_spans(writer: Writer, submissions: Sequence[Submission[Span]]) -> list[Written]:
+    """Store spans that are not stored yet, in one transaction; say what became of each submission.
 
     A span outside the time limits is rejected alone. A payload older than payloads are kept is left
     out, and told of in ``problems``.
     """
-    problems = Problems()
-    async with writer.batch("stage_spans", "stage_payloads") as batch:
-        accepted = _accepted(spans, batch.limits, batch.now, problems)
-        if not accepted:
-            return Written(rejected=problems.rejected, problems=problems.messages)
-        await batch.add_resources(project_id, (span.resource for span in accepted))
-        await batch.copy(
-            "span_stage",
-            COLUMNS,
-            [span_record(project_id, api_key_id, batch.now, span) for span in accepted],
-        )
-        payloads = [
-            payload_record(project_id, span)
-            for span in accepted
-            if span.payload is not None and _keeps_payload(span, batch.limits, problems)
-        ]
-        if payloads:
-            await batch.copy("payload_stage", PAYLOAD_COLUMNS, payloads)
-        stored = await batch.connection.fetchval(
-            SQL["insert_spans"], batch.limits.changed_before(batch.now)
-        )
-    return Written(
-        stored=stored,
-        duplicates=len(accepted) - stored,
-        rejected=problems.rejected,
-        problems=problems.messages,
+    return await writer.commit(
+        partial(_insert, submissions),
+        stages=["stage_trace_days"],
+        merge_stages=["stage_spans", "stage_payloads"],
     )
 
 
-def _accepted(
-    spans: Sequence[Span], limits: Limits, now: datetime, problems: Problems
-) -> list[Span]:
-    accepted = []
-    for span in spans:
-        refusal = limits.refusal("spans", "span start", span.start_time, now) or (
-            # A start within the limits plus any duration may be past what a timestamp can hold.
-            limits.refusal("spans", "span end", _end(span), now)
-            if span.duration_us > _LONG_US
-            else None
-        )
-        if refusal:
-            problems.reject(refusal)
-        else:
-            accepted.append(span)
+async def _insert(submissions: Sequence[Submission[Span]], batch: Batch) -> list[Written]:
+    outcomes = [Outcome() for _ in submissions]
+    accepted: list[_Accepted] = []
+    for outcome, submission in zip(outcomes, submissions, strict=True):
+        for span in submission.rows:
+            if refusal := _refusal(span, batch.limits, batch.now):
+                outcome.reject(refusal)
+            else:
+                outcome.accepted += 1
+                accepted.append((outcome, submission, span))
+    if accepted:
+        await batch.add_resources((one.project_id, span.resource) for _, one, span in accepted)
+        stored = await (_merge if batch.must_merge else _copy)(batch, accepted)
+        await _add_up(batch, stored)
+    return [outcome.written() for outcome in outcomes]
+
+
+async def _copy(batch: Batch, accepted: Sequence[_Accepted]) -> Sequence[_Accepted]:
+    await batch.copy("observatory.spans", COLUMNS, _span_records(batch, accepted))
+    await batch.copy(
+        "observatory.span_payloads", PAYLOAD_COLUMNS, _payload_records(batch, accepted)
+    )
     return accepted
+
+
+async def _merge(batch: Batch, accepted: Sequence[_Accepted]) -> Sequence[_Accepted]:
+    # Of spans with one identity the first stays, here as in the table.
+    first: dict[tuple[int, str, str, datetime], _Accepted] = {}
+    for each in accepted:
+        _, submission, span = each
+        key = (submission.project_id, span.trace_id, span.span_id, span.start_time)
+        first.setdefault(key, each)
+        each[0].duplicates += 1
+    await batch.copy("pg_temp.span_stage", COLUMNS, _span_records(batch, list(first.values())))
+    stored = [
+        first[row["project_id"], row["trace_id"], row["span_id"].hex(), row["start_time"]]
+        for row in await batch.connection.fetch(SQL["insert_spans"])
+    ]
+    for outcome, _, _ in stored:
+        outcome.duplicates -= 1
+    await batch.copy("pg_temp.payload_stage", PAYLOAD_COLUMNS, _payload_records(batch, stored))
+    await batch.connection.execute(SQL["insert_payloads"])
+    return stored
+
+
+async def _add_up(batch: Batch, stored: Sequence[_Accepted]) -> None:
+    days = trace_days.trace_days((one.project_id, span) for _, one, span in stored)
+    await batch.copy("pg_temp.trace_day_stage", trace_days.COLUMNS, trace_days.records(days))
+    await batch.connection.execute(SQL["upsert_trace_days"])
+    before = batch.limits.changed_before(batch.now)
+    buckets = {
+        (one.project_id, _quarter_hour(span.start_time))
+        for _, one, span in stored
+        if span.is_inference and span.start_time < before
+    }
+    await batch.copy("observatory_private.changed_buckets", ("project_id", "bucket"), list(buckets))
+
+
+def _refusal(span: Span, limits: Limits, now: datetime) -> str | None:
+    refusal = limits.refusal("spans", "span start", span.start_time, now)
+    if refusal is None and span.duration_us > _LONG_US:
+        # A start within the limits plus any duration may be past what a timestamp can hold.
+        return limits.refusal("spans", "span end", _end(span), now)
+    return refusal
 
 
 _LONG_US = int(timedelta(days=1) / timedelta(microseconds=1))
@@ -163,11 +192,26 @@ def _end(span: Span) -> datetime:
         return datetime.max.replace(tzinfo=span.start_time.tzinfo)
 
 
-def _keeps_payload(span: Span, limits: Limits, problems: Problems) -> bool:
-    if limits.takes("span_payloads", span.start_time):
-        return True
-    problems.note("payloads of spans older than span_payloads keeps were left out")
-    return False
+def _quarter_hour(time: datetime) -> datetime:
+    return time.replace(minute=time.minute - time.minute % 15, second=0, microsecond=0)
+
+
+def _span_records(batch: Batch, accepted: Sequence[_Accepted]) -> list[tuple[Any, ...]]:
+    return [
+        span_record(one.project_id, one.api_key_id, batch.now, span) for _, one, span in accepted
+    ]
+
+
+def _payload_records(batch: Batch, accepted: Sequence[_Accepted]) -> list[tuple[Any, ...]]:
+    records = []
+    for outcome, submission, span in accepted:
+        if span.payload is None:
+            continue
+        if batch.limits.takes("span_payloads", span.start_time):
+            records.append(payload_record(submission.project_id, span))
+        else:
+            outcome.note("payloads of spans older than span_payloads keeps were left out")
+    return records
 
 
 def span_record(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import asyncpg
 import msgspec
 
 from observatory_store.database import Connection, Pool
@@ -23,18 +24,7 @@ _LIMITS_TTL_SECONDS = 30.0
 _KNOWN_MAX = 100_000
 
 _Row = TypeVar("_Row")
-
-
-class Written(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a batch."""
-
-    stored: int = 0
-    """Rows that are new."""
-    duplicates: int = 0
-    """Rows that were stored before, so that nothing changed."""
-    rejected: int = 0
-    """Rows that are not stored, each for a reason in ``problems``."""
-    problems: tuple[str, ...] = ()
+_Result = TypeVar("_Result")
 
 
 class Known:
@@ -69,6 +59,26 @@ class Writer:
             self._limits_until = time.monotonic() + _LIMITS_TTL_SECONDS
         return self._limits
 
+    async def commit(
+        self,
+        insert: Callable[[Batch], Awaitable[_Result]],
+        *,
+        stages: Sequence[str] = (),
+        merge_stages: Sequence[str] = (),
+    ) -> _Result:
+        """Run ``insert`` in a transaction of its own; where it meets what is stored, once more.
+
+        The first time it copies its rows straight into their tables, which is how nearly all of
+        them come: new. Where one is stored already, it is run again and has to merge.
+        """
+        try:
+            async with self.batch(*stages) as batch:
+                return await insert(batch)
+        except asyncpg.UniqueViolationError:
+            async with self.batch(*stages, *merge_stages) as batch:
+                batch.must_merge = True
+                return await insert(batch)
+
     @asynccontextmanager
     async def batch(self, *stages: str) -> AsyncIterator[Batch]:
         """Open the transaction of one batch; it commits when the block ends."""
@@ -91,43 +101,45 @@ class Batch:
         self.connection = connection
         self.limits = limits
         self.now = datetime.now(UTC)
+        self.must_merge = False
+        """Whether some of the rows are stored already."""
         self._known = known
         self._new: set[tuple[str, int, int]] = set()
 
     async def copy(
-        self, table: str, columns: Sequence[str], records: Iterable[Sequence[Any]]
+        self, table: str, columns: Sequence[str], records: Sequence[Sequence[Any]]
     ) -> None:
-        """COPY the records into a staging table."""
-        await self.connection.copy_records_to_table(
-            table, schema_name="pg_temp", columns=columns, records=records
-        )
+        """COPY the records into a table, given with its schema."""
+        if records:
+            schema, _, name = table.partition(".")
+            await self.connection.copy_records_to_table(
+                name, schema_name=schema, columns=columns, records=records
+            )
 
-    async def add_resources(self, project_id: int, resources: Iterable[Resource]) -> None:
-        """Store the resources that are not known to be stored."""
+    async def add_resources(self, resources: Iterable[tuple[int, Resource]]) -> None:
+        """Store the resources, each with its project, that are not known to be stored."""
         await self.add_catalogue(
             "insert_resource",
-            project_id,
-            {resource.resource_id: resource for resource in resources},
+            {(project_id, resource.resource_id): resource for project_id, resource in resources},
             _resource_record,
         )
 
     async def add_catalogue(
         self,
         statement: str,
-        project_id: int,
-        rows: Mapping[int, _Row],
+        rows: Mapping[tuple[int, int], _Row],
         record: Callable[[_Row], tuple[Any, ...]],
     ) -> None:
-        """Store catalogue rows by their content hash, those not known to be stored.
+        """Store catalogue rows by project and content hash, those not known to be stored.
 
         They are sent in the order of their keys, so that two sessions cannot deadlock.
         """
-        new = sorted(key for key in rows if (statement, project_id, key) not in self._known)
+        new = sorted(key for key in rows if (statement, *key) not in self._known)
         if new:
             await self.connection.executemany(
-                SQL[statement], [(project_id, key, *record(rows[key])) for key in new]
+                SQL[statement], [(*key, *record(rows[key])) for key in new]
             )
-            self._new.update((statement, project_id, key) for key in new)
+            self._new.update((statement, *key) for key in new)
 
     def committed(self) -> None:
         """Remember what is stored now."""

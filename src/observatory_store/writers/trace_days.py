@@ -1,0 +1,175 @@
+"""What spans add to the days of their traces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from observatory_store.rows import Span
+
+COLUMNS = (
+    "project_id",
+    "trace_id",
+    "day",
+    "first_start",
+    "last_end",
+    "root_rank",
+    "root_start",
+    "root_span_id",
+    "root_name",
+    "service_name",
+    "environment",
+    "user_id",
+    "session_id",
+    "span_count",
+    "error_count",
+    "inference_count",
+    "unpriced_count",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "cost_usd",
+    "providers",
+    "models",
+)
+
+_PARENT_IS_REMOTE = 0x300
+"""Bits 8 and 9 of a span's flags: it is known whether the parent is remote, and it is."""
+
+
+_Root: TypeAlias = tuple[int, datetime, bytes, str, str]
+_Key: TypeAlias = tuple[int, str, date]
+
+
+class TraceDay:
+    """The sum of some spans of one trace that start on one UTC day."""
+
+    __slots__ = (
+        "cache_read_tokens",
+        "cache_write_tokens",
+        "cost_usd",
+        "environment",
+        "error_count",
+        "first_start",
+        "inference_count",
+        "input_tokens",
+        "last_end",
+        "models",
+        "output_tokens",
+        "providers",
+        "reasoning_tokens",
+        "root",
+        "session_id",
+        "span_count",
+        "unpriced_count",
+        "user_id",
+    )
+
+    def __init__(self, start: datetime, end: datetime, root: _Root) -> None:
+        self.first_start = start
+        self.last_end = end
+        self.root = root
+        self.environment: str | None = None
+        self.user_id: str | None = None
+        self.session_id: str | None = None
+        self.span_count = 0
+        self.error_count = 0
+        self.inference_count = 0
+        self.unpriced_count = 0
+        self.input_tokens = 0
+        self.output_tokens = 0
+        self.cache_read_tokens = 0
+        self.cache_write_tokens = 0
+        self.reasoning_tokens = 0
+        self.cost_usd = Decimal(0)
+        self.providers: set[str] = set()
+        self.models: set[str] = set()
+
+    def add_call(self, span: Span) -> None:
+        """Add what a call of a model used."""
+        self.inference_count += 1
+        self.input_tokens += span.input_tokens or 0
+        self.output_tokens += span.output_tokens or 0
+        self.cache_read_tokens += span.cache_read_tokens or 0
+        self.cache_write_tokens += span.cache_write_tokens or 0
+        self.reasoning_tokens += span.reasoning_tokens or 0
+        if span.cost_usd is not None:
+            self.cost_usd += span.cost_usd
+        elif span.status != "error" or span.input_tokens:
+            self.unpriced_count += 1
+        if span.provider is not None:
+            self.providers.add(span.provider)
+        model = span.request_model if span.response_model is None else span.response_model
+        if model is not None:
+            self.models.add(model)
+
+
+def trace_days(spans: Iterable[tuple[int, Span]]) -> dict[_Key, TraceDay]:
+    """Return the sums of spans, given with their projects, by project, trace and day.
+
+    Times are UTC. Sums of sums are sums: it does not matter in which portions spans come.
+    """
+    days: dict[_Key, TraceDay] = {}
+    for project_id, span in spans:
+        start = span.start_time
+        end = start + timedelta(microseconds=span.duration_us)
+        if span.parent_span_id is None:
+            rank = 0
+        else:
+            rank = 1 if span.flags & _PARENT_IS_REMOTE == _PARENT_IS_REMOTE else 2
+        root = (rank, start, bytes.fromhex(span.span_id), span.name, span.service_name)
+        key = (project_id, span.trace_id, start.date())
+        day = days.get(key)
+        if day is None:
+            day = days[key] = TraceDay(start, end, root)
+        else:
+            day.first_start = min(day.first_start, start)
+            day.last_end = max(day.last_end, end)
+            day.root = min(day.root, root)
+        day.span_count += 1
+        if span.status == "error":
+            day.error_count += 1
+        day.environment = _least(day.environment, span.environment)
+        day.user_id = _least(day.user_id, span.user_id)
+        day.session_id = _least(day.session_id, span.session_id)
+        if span.is_inference:
+            day.add_call(span)
+    return days
+
+
+def _least(one: str | None, other: str | None) -> str | None:
+    if one is None:
+        return other
+    return one if other is None or one < other else other
+
+
+def records(days: dict[_Key, TraceDay]) -> list[tuple[Any, ...]]:
+    """Return the sums as records of ``COLUMNS``."""
+    return [
+        (
+            *key,
+            day.first_start,
+            day.last_end,
+            *day.root,
+            day.environment,
+            day.user_id,
+            day.session_id,
+            day.span_count,
+            day.error_count,
+            day.inference_count,
+            day.unpriced_count,
+            day.input_tokens,
+            day.output_tokens,
+            day.cache_read_tokens,
+            day.cache_write_tokens,
+            day.reasoning_tokens,
+            day.cost_usd,
+            sorted(day.providers),
+            sorted(day.models),
+        )
+        for key, day in days.items()
+    ]
