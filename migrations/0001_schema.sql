@@ -20,8 +20,9 @@ BEGIN
         RAISE EXCEPTION 'PostgreSQL % is too old: 15 is the oldest that observatory-store supports',
             current_setting('server_version');
     END IF;
-    IF 'timescaledb' = ANY (string_to_array(
-            replace(current_setting('shared_preload_libraries', true), ' ', ''), ','))
+    -- The loader's own setting tells that it is preloaded; shared_preload_libraries is for superusers
+    -- to read, while the owner of a database may create this extension, which is a trusted one.
+    IF current_setting('timescaledb.disable_load', true) IS NOT NULL
         AND EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
     THEN
         CREATE EXTENSION IF NOT EXISTS timescaledb;

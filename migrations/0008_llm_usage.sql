@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS observatory_private.changed_buckets (
 
 COMMENT ON TABLE observatory_private.changed_buckets IS
     'Quarter-hours whose rollup is older than their spans, until the next refresh: on apache and '
-    'postgres all that were written, on community those that its refresh policy no longer reaches.';
+    'postgres all that were written, on community those older than its refresh policy looks back.';
 COMMENT ON COLUMN observatory_private.changed_buckets.project_id IS 'The project.';
 COMMENT ON COLUMN observatory_private.changed_buckets.bucket IS 'Start of the quarter-hour.';
 COMMENT ON COLUMN observatory_private.changed_buckets.noted_at IS 'When spans were stored in it.';
@@ -150,10 +150,13 @@ BEGIN
         WHERE is_inference
         GROUP BY 1, 2, 3, 4, 5, 6
         WITH NO DATA;
-        -- Looks two days back; what arrives later than that is noted in changed_buckets.
+        -- Looks back nearly as far as spans are kept, so that it finds whatever came late and
+        -- whatever it missed while it could not run. What has not changed costs it nothing.
         PERFORM add_continuous_aggregate_policy(
             'observatory_private.llm_usage_15m',
-            start_offset => interval '2 days',
+            start_offset => (
+                SELECT retention - interval '2 days' FROM observatory.policies
+                WHERE relation = 'spans'),
             end_offset => interval '15 minutes',
             schedule_interval => interval '5 minutes',
             if_not_exists => true);

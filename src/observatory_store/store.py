@@ -107,12 +107,12 @@ class Store:
         return await self.write_spans([call.to_span(datetime.now(UTC), _new_ids)])
 
     async def write_spans(self, spans: Iterable[Span]) -> Written:
-        """Store spans in one transaction; to store them again changes nothing.
+        """Store spans; to store them again changes nothing.
 
         A call of a model without a cost is given the one its price makes.
 
         Raises:
-            UnavailableError: the database cannot take them now; none was stored.
+            UnavailableError: the database cannot take them now; to send them again is harmless.
 
         """
         rows = [priced(span, self._pricer) for span in spans]
@@ -120,10 +120,10 @@ class Store:
             return await self._writers.spans.submit(self._submission(rows))
 
     async def write_logs(self, records: Iterable[LogRecord]) -> Written:
-        """Store log records in one transaction; to store them again changes nothing.
+        """Store log records; to store them again changes nothing.
 
         Raises:
-            UnavailableError: the database cannot take them now; none was stored.
+            UnavailableError: the database cannot take them now; to send them again is harmless.
 
         """
         rows = list(records)
@@ -131,10 +131,10 @@ class Store:
             return await self._writers.logs.submit(self._submission(rows))
 
     async def write_points(self, points: Iterable[MetricPoint]) -> Written:
-        """Store metric points in one transaction; to store them again changes nothing.
+        """Store metric points; to store them again changes nothing.
 
         Raises:
-            UnavailableError: the database cannot take them now; none was stored.
+            UnavailableError: the database cannot take them now; to send them again is harmless.
 
         """
         rows = list(points)

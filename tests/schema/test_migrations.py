@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from observatory_store.database import for_yoyo
 from observatory_store.errors import InvalidInputError, MigrationError, UnavailableError
 from observatory_store.schema import Migrator, migrations_folder
 from schema.catalogue import OURS, catalogue, strangers
+from servers import Server
 
 FORWARD = sorted(
     path for path in migrations_folder().glob("*.sql") if not path.name.endswith(".rollback.sql")
@@ -179,3 +181,22 @@ def test_each_migration_has_a_header_and_a_rollback(path: Path) -> None:
         assert word in header
     assert path.with_suffix(".rollback.sql").is_file()
     assert re.fullmatch(r"\d{4}_[a-z_0-9]+", path.stem)
+
+
+@pytest.mark.editions("community", "apache")
+def test_an_owner_who_is_no_superuser_gets_hypertables(server: Server) -> None:
+    """The extension is a trusted one: whoever owns the database may create it."""
+    role = f"owner_{secrets.token_hex(4)}"
+    url = server.create_empty()
+    name = url.rpartition("/")[2]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN")
+        connection.execute(f"ALTER DATABASE {name} OWNER TO {role}")
+    try:
+        Migrator(url.replace("postgres@", f"{role}@")).apply()
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT observatory.edition()").fetchone() == (
+                server.versions.edition,
+            )
+    finally:
+        server.drop(url)

@@ -79,7 +79,7 @@ def test_the_policies_are_timescaledbs_own(database_url: str) -> None:
     assert len(retention) == len(HYPERTABLES) + 1
     ((starts_before_retention,),) = query(
         database_url,
-        "SELECT (config ->> 'start_offset')::interval + interval '2 days' < retention"
+        "SELECT (config ->> 'start_offset')::interval + interval '2 days' <= retention"
         " FROM timescaledb_information.jobs, observatory.policies"
         " WHERE proc_name = 'policy_refresh_continuous_aggregate' AND relation = 'spans'",
     )
@@ -89,11 +89,15 @@ def test_the_policies_are_timescaledbs_own(database_url: str) -> None:
 @pytest.mark.editions("community")
 async def test_the_columnstore_policy_shrinks_old_chunks(database_url: str) -> None:
     """An old day becomes columnar and much smaller, is still read and written, and a replay into it
-    still changes nothing.
+    still changes nothing, of any signal.
     """
     old = traffic(3000, over=timedelta(hours=3), ago=timedelta(days=5))
+    logs = [log(str(n), time=now() - timedelta(days=5, minutes=n)) for n in range(50)]
+    points = [point(n, time=now() - timedelta(days=5, minutes=n)) for n in range(50)]
     async with Store.open(database_url) as store:
         await store.write_spans([*old, *traffic(50, seed=2)])
+        await store.write_logs(logs)
+        await store.write_points(points)
         before = content(database_url)
         for name, _, _, job in query(database_url, JOBS):
             if name == "policy_compression":
@@ -107,7 +111,11 @@ async def test_the_columnstore_policy_shrinks_old_chunks(database_url: str) -> N
         assert content(database_url) == before
 
         assert (await store.write_spans(old)).stored == 0
+        assert (await store.write_logs(logs)).duplicates == 50
+        assert (await store.write_points(points)).duplicates == 50
         assert content(database_url) == before
+        other = await store.write_points([point(99.5, time=points[0].time), point(series="new")])
+        assert (other.stored, other.rejected) == (1, 1)
         late = span(7_000_001, trace_id=old[0].trace_id, start_time=old[0].start_time)
         assert (await store.write_spans([late])).stored == 1
         trace = await store.traces.get(late.trace_id)
@@ -144,6 +152,18 @@ async def test_the_aggregate_is_real_time_and_its_policy_refreshes_it(database_u
         )
         assert query(database_url, "SELECT * FROM observatory_private.changed_buckets") == []
         query(database_url, f"CALL run_job({job})")
+    assert query(database_url, USAGE) == query(database_url, RECOUNT_USAGE)
+
+
+@pytest.mark.editions("community")
+async def test_a_refresh_job_that_rested_for_days_leaves_no_hole(database_url: str) -> None:
+    """Days that passed while no job could run are in the usage once it runs again."""
+    (job,) = [row[3] for row in query(database_url, JOBS) if "refresh" in row[0]]
+    async with Store.open(database_url) as store:
+        for days in range(6, 0, -1):
+            await store.write_spans([span(days, start_time=now() - timedelta(days=days))])
+    assert query(database_url, "SELECT * FROM observatory_private.changed_buckets") == []
+    query(database_url, f"CALL run_job({job})")
     assert query(database_url, USAGE) == query(database_url, RECOUNT_USAGE)
 
 

@@ -60,7 +60,7 @@ async def test_noted_buckets_are_refreshed_without_the_policy(database_url: str)
         await rollups.refresh()
         await store.write_spans(
             [
-                span(number, start_time=now() - timedelta(days=10, hours=number))
+                span(number, start_time=now() - timedelta(days=87, hours=number))
                 for number in range(1, 9)
             ]
         )

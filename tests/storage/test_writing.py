@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import msgspec
@@ -172,6 +172,51 @@ async def test_what_the_database_refuses_is_rejected_alone(database_url: str) ->
     assert query(database_url, TRACES) == query(database_url, RECOUNT_TRACES)
 
 
+async def test_what_a_program_built_wrongly_is_rejected_alone(database_url: str) -> None:
+    """A gateway's bug in one span costs that span, and says what is wrong with it."""
+    wrong = [
+        span(2, trace_id="zz" * 16),
+        span(3, trace_id="0" * 32),
+        span(4, trace_id="AB" * 16),
+        span(5, span_id="ab"),
+        span(6, kind="bogus"),
+        span(7, cost_usd=Decimal("NaN")),
+        span(8, start_time=datetime(2026, 1, 1)),  # noqa: DTZ001
+        span(9, duration_us=-1),
+        span(10, name="lone \ud800"),
+        span(11, attributes={"key \ud800": 1}),
+        span(12, attributes={"a": object()}),
+        span(13, tags=("a\0b",)),
+    ]
+    async with Store.open(database_url) as store:
+        written = await store.write_spans([span(1), *wrong, span(14)])
+        assert (written.stored, written.rejected) == (2, len(wrong))
+        elsewhere = timezone(timedelta(hours=-11))
+        at = now().astimezone(elsewhere) - timedelta(days=2)
+        await store.write_spans([span(15, start_time=at.replace(hour=20))])
+    assert query(database_url, TRACES) == query(database_url, RECOUNT_TRACES)
+    assert query(
+        database_url,
+        "SELECT count(*) FROM observatory.trace_days AS d JOIN observatory.spans AS s"
+        " USING (project_id, trace_id) WHERE d.day <> (s.start_time AT TIME ZONE 'UTC')::date",
+    ) == [(0,)]
+
+
+async def test_resources_come_back_after_the_connection_was_lost(database_url: str) -> None:
+    """After a failover to a server that lacks them, what is remembered must not be believed."""
+    async with Store.open(database_url) as store:
+        await store.write_spans([span(1)])
+        query(database_url, "DELETE FROM observatory.resources")
+        query(
+            database_url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        await asyncio.sleep(0.2)
+        await store.write_spans([span(2)])
+    assert query(database_url, "SELECT count(*) FROM observatory.resources") == [(1,)]
+
+
 async def test_another_point_at_the_same_time_is_reported_and_the_first_stays(
     database_url: str,
 ) -> None:
@@ -183,7 +228,9 @@ async def test_another_point_at_the_same_time_is_reported_and_the_first_stays(
         written = await store.write_points(
             [point(1.0), point(2.0), point(float("nan"), series="nan"), point(3.0, series="c")]
         )
+        again = await store.write_points([point(2.0), point(1.0), point(3.0, series="c")])
     assert (written.stored, written.duplicates, written.rejected) == (1, 2, 1)
+    assert (again.stored, again.duplicates, again.rejected) == (0, 2, 1)
     assert "the first one stays" in written.problems[0]
     assert query(
         database_url, "SELECT value_double FROM observatory.metric_points WHERE value_double < 3"

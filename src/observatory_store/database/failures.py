@@ -32,6 +32,8 @@ _UNAVAILABLE = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.LockNotAvailableError,
     asyncpg.PostgresSystemError,
+    # A fault of the server. It may pass; not to try again would lose what was sent.
+    asyncpg.InternalServerError,
 )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Hashable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -19,12 +20,40 @@ _JSONB_VERSION = b"\x01"
 _UUID_BYTES = 16
 
 
-class StagingConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
-    """A connection that remembers which of its staging tables exist."""
+ACQUIRE_SECONDS = 10.0
+"""Longest to wait for a connection of the pool, or for a new one to be made."""
+
+_BEYOND_STATEMENT_TIMEOUT = 5.0
+_MOST_REMEMBERED = 100_000
+
+
+class RememberingConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """A connection that remembers what it has seen committed, so that it need not ask again.
+
+    What it remembers ends with it: after a failover, or a restore, everything is asked anew.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - asyncpg's own
         super().__init__(*arguments, **options)
-        self.stages: set[str] = set()
+        self._remembered: OrderedDict[Hashable, None] = OrderedDict()
+
+    def remembers(self, key: Hashable) -> bool:
+        """Tell whether the key was remembered."""
+        return key in self._remembered
+
+    def remember(self, keys: Iterable[Hashable]) -> None:
+        """Remember the keys, forgetting the oldest where they become too many."""
+        self._remembered.update(dict.fromkeys(keys))
+        while len(self._remembered) > _MOST_REMEMBERED:
+            self._remembered.popitem(last=False)
+
+
+class _Pool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
+    """A pool in which nobody waits for ever."""
+
+    def acquire(self, *, timeout: float | None = None) -> Any:  # noqa: ANN401 - as asyncpg
+        """Return a context manager of a connection."""
+        return super().acquire(timeout=timeout or ACQUIRE_SECONDS)
 
 
 @asynccontextmanager
@@ -39,21 +68,34 @@ async def open_pool(
     """Open a pool on a libpq URL. No connection is made until one is needed.
 
     On its connections a ``jsonb`` is UTF-8 ``bytes``, a ``uuid`` 32 hex digits, the time zone UTC.
+    The server cancels a statement after its timeout; where even that does not come back, as over a
+    network that went silent, the connection is given up five seconds later.
     """
     arguments = for_asyncpg(url)
-    arguments.setdefault("timeout", 10.0)
-    pool = asyncpg.create_pool(
+    arguments.setdefault("timeout", ACQUIRE_SECONDS)
+    pool = _Pool(
+        arguments.pop("dsn"),
         **arguments,
         min_size=0,
         max_size=max_size,
+        max_queries=50_000,
+        max_inactive_connection_lifetime=300.0,
+        connect=None,
+        setup=None,
         init=set_codecs,
-        connection_class=StagingConnection,
+        reset=None,
+        loop=None,
+        connection_class=RememberingConnection,
+        record_class=asyncpg.Record,
+        command_timeout=statement_timeout_seconds + _BEYOND_STATEMENT_TIMEOUT,
         server_settings={
             "application_name": application_name,
             "statement_timeout": _milliseconds(statement_timeout_seconds),
             "lock_timeout": _milliseconds(lock_timeout_seconds),
             "idle_in_transaction_session_timeout": _milliseconds(2 * statement_timeout_seconds),
             "timezone": "UTC",
+            # Planned for long scans; on these short queries it costs a thousand times their work.
+            "jit": "off",
         },
     )
     async with pool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlencode, urlsplit
 
 from observatory_store.errors import InvalidInputError
 
@@ -47,7 +47,7 @@ def for_asyncpg(url: str) -> dict[str, Any]:
 
     """
     parts = _split(url)
-    parameters = dict(parse_qsl(parts.query))
+    parameters = _parameters(parts.query)
     known = {key: value for key, value in parameters.items() if key not in _UNKNOWN_TO_ASYNCPG}
     if "hostaddr" in parameters:
         known.setdefault("host", parameters["hostaddr"])
@@ -74,6 +74,12 @@ def redacted(url: str) -> str:
     user = f"{parts.username}@" if parts.username else ""
     host = parts.netloc.rpartition("@")[2]
     return f"postgresql://{user}{host}{parts.path}"
+
+
+def _parameters(query: str) -> dict[str, str]:
+    # Not parse_qsl: in a libpq URL a plus sign is one.
+    pairs = (pair.partition("=") for pair in query.split("&") if pair)
+    return {unquote(key): unquote(value) for key, _, value in pairs}
 
 
 def _join(scheme: str, parts: SplitResult, query: str) -> str:

@@ -9,6 +9,7 @@ from observatory_store.sql import load
 
 _SQL = load("maintenance")
 _ROWS_A_STATEMENT = 10_000
+_SECONDS = 600.0
 _PLAIN_TABLES = frozenset({"llm_usage_15m"})
 
 
@@ -44,6 +45,7 @@ async def _drop_chunks(connection: Connection, relation: str, cut: datetime) -> 
             _SQL["drop_chunks_by_date" if by_date else "drop_chunks"],
             f"observatory.{relation}",
             cut,
+            timeout=_SECONDS,
         )
     return dropped
 
@@ -53,7 +55,9 @@ async def _delete(connection: Connection, relation: str, cut: datetime) -> int:
     await connection.execute(_SQL["note_complete_from"], relation, cut)
     deleted = 0
     while True:
-        tag = await connection.execute(_SQL[f"delete_{relation}"], cut, _ROWS_A_STATEMENT)
+        tag = await connection.execute(
+            _SQL[f"delete_{relation}"], cut, _ROWS_A_STATEMENT, timeout=_SECONDS
+        )
         count = int(tag.rpartition(" ")[2])
         deleted += count
         if count < _ROWS_A_STATEMENT:

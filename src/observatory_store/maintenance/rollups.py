@@ -17,6 +17,8 @@ from observatory_store.sql import load
 _SQL = load("maintenance")
 _LOCK = 0x6F62735F726F6C6C  # "obs_roll"
 _BUCKETS_A_STATEMENT = 500
+_SECONDS = 6 * 3600.0
+"""Longest that one statement of a refresh may take."""
 
 OVERDUE = timedelta(minutes=10)
 """Many times what the service's own loop takes."""
@@ -69,7 +71,10 @@ class Rollups:
                 if await connection.fetchval(_SQL["edition"]) == "community":
                     window = await connection.fetchrow(_SQL["refresh_window"])
                     await connection.execute(
-                        _SQL["refresh_aggregate"], window["oldest"], window["newest"]
+                        _SQL["refresh_aggregate"],
+                        window["oldest"],
+                        window["newest"],
+                        timeout=_SECONDS,
                     )
                 return refreshed
 
@@ -105,7 +110,7 @@ async def _locked(connection: Connection) -> AsyncIterator[None]:
     # The other's refresh may well take longer than a statement may.
     await connection.execute(_SQL["take_your_time"])
     await connection.execute(_SQL["wait_for_locks"])
-    await connection.execute(_SQL["lock"], _LOCK)
+    await connection.execute(_SQL["lock"], _LOCK, timeout=_SECONDS)
     await connection.execute(_SQL["wait_no_longer"])
     try:
         yield
@@ -117,7 +122,9 @@ async def _refresh_noted(connection: Connection) -> int:
     if await connection.fetchval(_SQL["edition"]) == "community":
         return await _refresh_noted_windows(connection)
     refreshed = 0
-    while count := await connection.fetchval(_SQL["refresh_changed"], _BUCKETS_A_STATEMENT):
+    while count := await connection.fetchval(
+        _SQL["refresh_changed"], _BUCKETS_A_STATEMENT, timeout=_SECONDS
+    ):
         refreshed += count
     return refreshed
 
@@ -127,9 +134,11 @@ async def _refresh_noted_windows(connection: Connection) -> int:
     refreshed = 0
     for window in await connection.fetch(_SQL["noted_windows"]):
         # A window that raw no longer has whole would wipe what the aggregate still knows of it.
-        first = max(window["first"], oldest)
+        first = window["first"] if oldest is None else max(window["first"], oldest)
         if first < window["last"]:
-            await connection.execute(_SQL["refresh_aggregate"], first, window["last"])
+            await connection.execute(
+                _SQL["refresh_aggregate"], first, window["last"], timeout=_SECONDS
+            )
         await connection.execute(_SQL["forget_noted"], window["rows"])
         refreshed += window["buckets"]
     return refreshed

@@ -80,7 +80,7 @@ WHERE ctid = ANY ($1::text[]::tid[])
 
 -- name: refresh_window
 SELECT
-    coalesce(observatory_private.oldest_kept('spans'), '-infinity') AS oldest,
+    observatory_private.oldest_kept('spans') AS oldest,
     date_bin('15 minutes', now(), '2000-01-01T00:00:00Z') AS newest
 
 -- name: refresh_aggregate

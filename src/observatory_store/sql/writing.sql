@@ -105,13 +105,24 @@ CREATE TEMPORARY TABLE IF NOT EXISTS point_stage
 -- name: insert_points
 INSERT INTO observatory.metric_points
 SELECT * FROM point_stage
-ORDER BY project_id, series_id, time, time_nanos
+ORDER BY project_id, series_id, time, time_nanos, ctid
 ON CONFLICT DO NOTHING
 RETURNING project_id, series_id, time, time_nanos
 
 -- name: select_conflicting_points
-SELECT s.project_id, s.series_id, s.time, s.time_nanos
-FROM point_stage AS s
+SELECT s.position
+FROM (SELECT row_number() OVER (ORDER BY ctid) AS position, t.* FROM point_stage AS t) AS s
 JOIN observatory.metric_points AS p USING (project_id, series_id, time, time_nanos)
 WHERE p.time BETWEEN $1 AND $2
-    AND to_jsonb(s) - 'ingested_at' IS DISTINCT FROM to_jsonb(p) - 'ingested_at'
+    -- Column by column: a whole row of a columnar chunk cannot be compared.
+    AND ROW(
+        s.start_nanos, s.start_time, s.flags, s.value_int, s.value_double, s.count, s.sum, s.min,
+        s.max, s.zero_count, s.zero_threshold, s.scale, s.positive_offset, s.negative_offset,
+        s.bucket_counts, s.explicit_bounds, s.positive_counts, s.negative_counts, s.quantiles,
+        s.quantile_values, s.exemplars
+    ) IS DISTINCT FROM ROW(
+        p.start_nanos, p.start_time, p.flags, p.value_int, p.value_double, p.count, p.sum, p.min,
+        p.max, p.zero_count, p.zero_threshold, p.scale, p.positive_offset, p.negative_offset,
+        p.bucket_counts, p.explicit_bounds, p.positive_counts, p.negative_counts, p.quantiles,
+        p.quantile_values, p.exemplars
+    )

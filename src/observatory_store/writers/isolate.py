@@ -17,7 +17,10 @@ _REFUSALS: Final = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
+    # From encoding what a program built: a lone surrogate, an id that is not hex, a wrong type.
     OverflowError,
+    TypeError,
+    ValueError,
 )
 
 

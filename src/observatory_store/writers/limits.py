@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from observatory_store.database import Connection
+from observatory_store.errors import SchemaNotAppliedError
 from observatory_store.sql import load
 
 FUTURE = timedelta(days=1)
 """A row further ahead would move a rollup's watermark past the present."""
 
-LATE = timedelta(days=1)
-"""On community the rollup's own policy looks two days back; what is older than this is noted."""
+LATE = timedelta(days=85)
+"""On community the rollup's own policy looks 88 days back; what is older than this is noted."""
 
 _SQL = load("writing")
 
@@ -29,6 +30,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     async def read(cls, connection: Connection) -> Limits:
         """Read the limits from ``policies``."""
         rows = await connection.fetch(_SQL["select_limits"])
+        if not rows:
+            raise SchemaNotAppliedError("the schema is applied in part: apply its migrations")
         return cls(
             edition=rows[0]["edition"],
             oldest={row["relation"]: row["oldest"] for row in rows},

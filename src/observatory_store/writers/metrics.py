@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -86,45 +86,26 @@ async def _add_series(batch: Batch, accepted: Sequence[_Accepted]) -> None:
     await batch.add_catalogue("insert_series", series, _series_record)
 
 
-_Key: TypeAlias = tuple[int, int, datetime, int]
-
-
 async def _merge(batch: Batch, accepted: Sequence[_Accepted]) -> None:
-    same: dict[_Key, list[_Accepted]] = {}
-    for each in accepted:
-        outcome, one, point = each
+    first: dict[tuple[int, int, datetime, int], Outcome] = {}
+    for outcome, one, point in accepted:
         key = (one.project_id, point.series.series_id, point.time, point.time_nanos)
-        same.setdefault(key, []).append(each)
+        first.setdefault(key, outcome)
         outcome.duplicates += 1
-    await batch.copy(
-        "pg_temp.point_stage", _COLUMNS, _records(batch, [s[0] for s in same.values()])
-    )
+    await batch.copy("pg_temp.point_stage", _COLUMNS, _records(batch, accepted))
     for row in await batch.connection.fetch(SQL["insert_points"]):
-        same[tuple(row)][0][0].duplicates -= 1
+        first[tuple(row)].duplicates -= 1
     times = [point.time for _, _, point in accepted]
-    different = {
-        tuple(row)
-        for row in await batch.connection.fetch(
-            SQL["select_conflicting_points"], min(times), max(times)
+    for row in await batch.connection.fetch(
+        SQL["select_conflicting_points"], min(times), max(times)
+    ):
+        outcome, _, point = accepted[row["position"] - 1]
+        outcome.duplicates -= 1
+        outcome.accepted -= 1
+        outcome.reject(
+            f"metric {point.series.metric.name!r} has another point at "
+            f"{point.time:%Y-%m-%dT%H:%M:%S.%fZ} in the same series: the first one stays"
         )
-    }
-    for key, points in same.items():
-        for position, (outcome, _, point) in enumerate(points):
-            if key in different if position == 0 else not _equal(point, points[0][2]):
-                outcome.duplicates -= 1
-                outcome.accepted -= 1
-                outcome.reject(
-                    f"metric {point.series.metric.name!r} has another point at "
-                    f"{point.time:%Y-%m-%dT%H:%M:%S.%fZ} in the same series: the first one stays"
-                )
-
-
-def _equal(one: MetricPoint, other: MetricPoint) -> bool:
-    # By their encoding, in which NaN equals itself.
-    return _record(0, _NEVER, one) == _record(0, _NEVER, other)
-
-
-_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def _records(batch: Batch, accepted: Sequence[_Accepted]) -> list[tuple[Any, ...]]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from msgspec.json import encode as json_bytes
 
 from observatory_store.rows import Event, Link, Span
 from observatory_store.rows.attributes import encode, to_json
+from observatory_store.rows.span import SpanKind, SpanStatus
 from observatory_store.writers import trace_days
 from observatory_store.writers.limits import Limits
 from observatory_store.writers.submission import Outcome, Submission, Written
@@ -95,6 +96,11 @@ PAYLOAD_COLUMNS = (
     "structured",
 )
 
+_TRACE_DIGITS, _SPAN_DIGITS = 32, 16
+_NO_TRACE, _NO_SPAN = "0" * _TRACE_DIGITS, "0" * _SPAN_DIGITS
+_KINDS = frozenset(get_args(SpanKind))
+_STATUSES = frozenset(get_args(SpanStatus))
+
 _plain = attrgetter(*_PLAIN)
 _nullable = attrgetter(*_NULLABLE)
 _payload_texts = attrgetter(*_PAYLOAD_TEXTS)
@@ -175,11 +181,29 @@ async def _add_up(batch: Batch, stored: Sequence[_Accepted]) -> None:
 
 
 def _refusal(span: Span, limits: Limits, now: datetime) -> str | None:
+    if malformed := _malformed(span):
+        return malformed
     refusal = limits.refusal("spans", "span start", span.start_time, now)
     if refusal is None and span.duration_us > _LONG_US:
         # A start within the limits plus any duration may be past what a timestamp can hold.
         return limits.refusal("spans", "span end", _end(span), now)
     return refusal
+
+
+def _malformed(span: Span) -> str | None:
+    """Say what is wrong with a span that a program built; one decoded from OTLP is right."""
+    trace_id, span_id = span.trace_id, span.span_id
+    if len(trace_id) != _TRACE_DIGITS or trace_id != trace_id.lower() or trace_id == _NO_TRACE:
+        return "a trace id must be 32 lower-case hex digits that are not all zero"
+    if len(span_id) != _SPAN_DIGITS or span_id != span_id.lower() or span_id == _NO_SPAN:
+        return "a span id must be 16 lower-case hex digits that are not all zero"
+    if span.kind not in _KINDS or span.status not in _STATUSES:
+        return f"a span has the kind {span.kind!r} or the status {span.status!r}: no such"
+    if span.cost_usd is not None and not span.cost_usd.is_finite():
+        return "a span's cost must be a finite number"
+    if span.start_time.tzinfo is None or span.duration_us < 0:
+        return "a span must have a start with a time zone and a duration that is not negative"
+    return None
 
 
 _LONG_US = int(timedelta(days=1) / timedelta(microseconds=1))
@@ -193,6 +217,7 @@ def _end(span: Span) -> datetime:
 
 
 def _quarter_hour(time: datetime) -> datetime:
+    time = time.astimezone(UTC)
     return time.replace(minute=time.minute - time.minute % 15, second=0, microsecond=0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -111,11 +111,13 @@ class TraceDay:
 def trace_days(spans: Iterable[tuple[int, Span]]) -> dict[_Key, TraceDay]:
     """Return the sums of spans, given with their projects, by project, trace and day.
 
-    Times are UTC. Sums of sums are sums: it does not matter in which portions spans come.
+    Days are those of UTC. Sums of sums are sums: it does not matter in which portions spans come.
     """
     days: dict[_Key, TraceDay] = {}
     for project_id, span in spans:
         start = span.start_time
+        if start.tzinfo is not UTC:
+            start = start.astimezone(UTC)
         end = start + timedelta(microseconds=span.duration_us)
         if span.parent_span_id is None:
             rank = 0

@@ -1,9 +1,8 @@
-"""What all writers share: the transaction of a batch, its staging tables, the known resources."""
+"""What all writers share: the transaction of a batch, its staging tables, the resources."""
 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -21,26 +20,9 @@ from observatory_store.writers.limits import Limits
 SQL = load("writing")
 
 _LIMITS_TTL_SECONDS = 30.0
-_KNOWN_MAX = 100_000
 
 _Row = TypeVar("_Row")
 _Result = TypeVar("_Result")
-
-
-class Known:
-    """The catalogue rows that this process has seen committed, forgetting the oldest."""
-
-    def __init__(self) -> None:
-        self._keys: OrderedDict[tuple[str, int, int], None] = OrderedDict()
-
-    def __contains__(self, key: tuple[str, int, int]) -> bool:
-        return key in self._keys
-
-    def update(self, keys: Iterable[tuple[str, int, int]]) -> None:
-        """Add the keys, once their transaction is committed."""
-        self._keys.update(dict.fromkeys(keys))
-        while len(self._keys) > _KNOWN_MAX:
-            self._keys.popitem(last=False)
 
 
 class Writer:
@@ -50,7 +32,6 @@ class Writer:
         self._pool = pool
         self._limits: Limits | None = None
         self._limits_until = 0.0
-        self._known = Known()
 
     async def limits(self, connection: Connection) -> Limits:
         """Return the time limits, read at most every 30 seconds."""
@@ -84,11 +65,11 @@ class Writer:
         """Open the transaction of one batch; it commits when the block ends."""
         async with self._pool.acquire() as connection:
             for stage in stages:
-                if stage not in connection.stages:
+                if not connection.remembers(stage):
                     await connection.execute(SQL[stage])
-                    connection.stages.add(stage)
+                    connection.remember([stage])
             limits = await self.limits(connection)
-            batch = Batch(connection, limits, self._known)
+            batch = Batch(connection, limits)
             async with connection.transaction():
                 yield batch
             batch.committed()
@@ -97,13 +78,12 @@ class Writer:
 class Batch:
     """One transaction."""
 
-    def __init__(self, connection: Connection, limits: Limits, known: Known) -> None:
+    def __init__(self, connection: Connection, limits: Limits) -> None:
         self.connection = connection
         self.limits = limits
         self.now = datetime.now(UTC)
         self.must_merge = False
         """Whether some of the rows are stored already."""
-        self._known = known
         self._new: set[tuple[str, int, int]] = set()
 
     async def copy(
@@ -134,7 +114,8 @@ class Batch:
 
         They are sent in the order of their keys, so that two sessions cannot deadlock.
         """
-        new = sorted(key for key in rows if (statement, *key) not in self._known)
+        remembers = self.connection.remembers
+        new = sorted(key for key in rows if not remembers((statement, *key)))
         if new:
             await self.connection.executemany(
                 SQL[statement], [(*key, *record(rows[key])) for key in new]
@@ -143,7 +124,7 @@ class Batch:
 
     def committed(self) -> None:
         """Remember what is stored now."""
-        self._known.update(self._new)
+        self.connection.remember(self._new)
 
 
 def _resource_record(resource: Resource) -> tuple[Any, ...]:
