@@ -21,7 +21,7 @@ def main() -> None:
     """Measure, print, and write the JSON."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--spans", type=int, default=20_000, help="spans a measurement")
-    parser.add_argument("--request", type=int, default=500, help="spans a request")
+    parser.add_argument("--request", type=int, help="spans a request; else of many sizes")
     parser.add_argument("--rounds", type=int, default=5, help="rounds, after one that warms up")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--server", choices=["auto", "wheel", "local"], default="auto")
@@ -44,10 +44,11 @@ async def _run(cluster: Cluster, arguments: argparse.Namespace) -> dict[str, Any
         "OTLP JSON": over_json,
     }
     seconds: dict[str, list[float]] = {way: [] for way in ways}
-    count = arguments.spans // arguments.request
     sizes: dict[str, Any] = {}
     for number in range(arguments.rounds + 1):
-        load = Load(loads.requests(count, spans=arguments.request, seed=arguments.seed + number))
+        load = Load(
+            loads.requests(arguments.spans, size=arguments.request, seed=arguments.seed + number)
+        )
         for way, measure in ways.items():
             # A fresh database each, so that no way pays for the rows of another.
             url = cluster.create_database(f"bench_{number}_{list(ways).index(way)}")
@@ -57,7 +58,7 @@ async def _run(cluster: Cluster, arguments: argparse.Namespace) -> dict[str, Any
                 seconds[way].append(taken)
             if number == arguments.rounds and way == "Store.write_spans":
                 sizes = await bytes_a_span(url, len(load.spans))
-    spans = count * arguments.request
+    spans = arguments.spans
     return {
         "conditions": {
             "machine": f"{platform.machine()}, {platform.python_implementation()} "
@@ -65,7 +66,7 @@ async def _run(cluster: Cluster, arguments: argparse.Namespace) -> dict[str, Any
             "server": f"PostgreSQL {cluster.installation.version}, "
             f"TimescaleDB {cluster.installation.timescaledb}",
             "spans": spans,
-            "spans a request": arguments.request,
+            "requests": len(load.protobuf),
             "bytes a span, protobuf": round(sum(map(len, load.protobuf)) / spans),
             "connections": CONNECTIONS,
             "rows a COPY": BATCH,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import random
@@ -15,33 +16,62 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 MODELS = (
     ("openai", "gpt-4o"),
     ("openai", "gpt-4o-mini"),
+    ("openai", "gpt-4.1"),
+    ("openai", "gpt-4.1-mini"),
     ("openai", "o3"),
+    ("openai", "o4-mini"),
+    ("anthropic", "claude-opus-4-1"),
     ("anthropic", "claude-sonnet-4-5"),
     ("anthropic", "claude-haiku-4-5"),
     ("gcp.gemini", "gemini-2.5-flash"),
     ("gcp.gemini", "gemini-2.5-pro"),
     ("mistral_ai", "mistral-large-latest"),
-    ("unknown", "in-house-7b"),
+    ("mistral_ai", "mistral-small-latest"),
+    ("cohere", "command-r-plus"),
+    ("deepseek", "deepseek-chat"),
+    ("groq", "llama-3.3-70b-versatile"),
+    ("x_ai", "grok-4"),
+    ("aws.bedrock", "amazon.nova-pro-v1:0"),
+    ("in-house", "support-7b"),
+    ("in-house", "router-1b"),
 )
 USERS = 2000
 ERROR_SHARE = 0.02
-_TEXT = (
-    "the quick answer depends on which region your account was opened in and whether the invoice "
-    "was already settled please check the status page before you retry the request because limits "
-    "are counted per minute and a burst of calls will be refused with an error that names them"
-)
-_WORDS = _TEXT.split()
+CALL_SHARE = 0.6
+"""Spans that are calls of a model; the others are servers, tools and retrievals around them."""
+MEDIAN_CHARACTERS = 600
+
+_LETTERS = "etaoinshrdlucmfwypvbgkjqxz"
+_LETTER_WEIGHTS = [1 / (rank + 2) for rank in range(len(_LETTERS))]
 
 
-def requests(count: int, *, spans: int, seed: int) -> list[ExportTraceServiceRequest]:
-    """Return ``count`` requests of ``spans`` spans each, over the last hour.
+def _vocabulary(size: int) -> tuple[list[str], list[float]]:
+    """Return words and how often each comes: few often and most seldom, as in any language."""
+    chance = random.Random(0)
+    words = [
+        "".join(chance.choices(_LETTERS, _LETTER_WEIGHTS, k=chance.randrange(2, 11)))
+        for _ in range(size)
+    ]
+    return words, list(itertools.accumulate(1 / (rank + 10) for rank in range(size)))
 
-    A third of the spans are calls of a model with a prompt and an answer of log-normal length
-    (median 600 characters), the others servers, tools and retrievals; traces have eight spans.
+
+_WORDS, _FREQUENCIES = _vocabulary(5000)
+
+
+def requests(spans: int, *, size: int | None, seed: int) -> list[ExportTraceServiceRequest]:
+    """Return requests that have so many spans together, over the last hour.
+
+    Each has ``size`` spans, or if that is None: most are small and few large, as a gateway's own
+    exporter and a Collector's batches are. Prompts and answers have a log-normal length.
     """
     chance = random.Random(seed)
     end = time.time_ns() - 10**9
-    return [_request(chance, spans, end) for _ in range(count)]
+    made: list[ExportTraceServiceRequest] = []
+    while spans > 0:
+        wanted = size or chance.choices([8, 40, 200, 1000], [0.3, 0.3, 0.3, 0.1])[0]
+        made.append(_request(chance, min(wanted, spans), end))
+        spans -= wanted
+    return made
 
 
 def as_json(request: ExportTraceServiceRequest) -> bytes:
@@ -94,7 +124,7 @@ def _request(chance: random.Random, spans: int, end: int) -> ExportTraceServiceR
         span.flags = 0x101
         if chance.random() < ERROR_SHARE:
             span.status.code = Status.STATUS_CODE_ERROR
-        if number % 3 == 0:
+        if chance.random() < CALL_SHARE:
             _call(chance, span)
         else:
             _step(chance, span)
@@ -147,8 +177,8 @@ def _step(chance: random.Random, span: Span) -> None:
 
 
 def _message(chance: random.Random, role: str) -> str:
-    length = max(1, int(chance.lognormvariate(math.log(600), 0.9) / 6))
-    text = " ".join(chance.choices(_WORDS, k=length))
+    length = max(1, int(chance.lognormvariate(math.log(MEDIAN_CHARACTERS), 0.9) / 5))
+    text = " ".join(chance.choices(_WORDS, cum_weights=_FREQUENCIES, k=length))
     return json.dumps([{"role": role, "parts": [{"type": "text", "content": text}]}])
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, timezone
 from decimal import Decimal
 
 import msgspec
 import pytest
 
-from observatory_store import LLMCall, Payload, Store
+from observatory_store import LLMCall, LogRecord, Payload, Store
 from observatory_store.errors import InvalidInputError, NotFoundError, UnavailableError
+from observatory_store.repositories import TimeRange
 from storage.samples import (
+    GATEWAY,
     RECOUNT_TRACES,
     TRACES,
     content,
@@ -43,6 +45,79 @@ async def test_a_replay_changes_nothing(database_url: str) -> None:
         ]
     assert [(one.stored, one.duplicates) for one in again] == [(0, 200), (0, 2), (0, 2)]
     assert content(database_url) == before
+
+
+async def test_log_records_are_told_apart_by_all_that_they_say(database_url: str) -> None:
+    """Of the lines that a program writes at one instant none may be lost; a line written twice is
+    two lines; and to send all of them again, in other portions and projects, doubles none.
+    """
+    at = now() - timedelta(minutes=1)
+    records = [
+        LogRecord(time=at, body="a"),
+        LogRecord(time=at, body="b"),
+        LogRecord(time=at, body="a", time_nanos=1),
+        LogRecord(time=at, body=float("nan")),
+        LogRecord(time=at, body=b"a"),
+        LogRecord(time=at, body="a", attributes={"n": 1}),
+        LogRecord(time=at, body="a", attributes={"n": 1.0}),
+        LogRecord(time=at, body="a", resource=GATEWAY),
+        LogRecord(time=at, body="a"),
+        LogRecord(time=at.astimezone(timezone(timedelta(hours=5))), body="a"),
+    ]
+    async with Store.open(database_url) as store:
+        await store.projects.create("other")
+        first = await store.write_logs(records)
+        assert (first.stored, first.duplicates, first.rejected) == (10, 0, 0)
+        async with Store.open(database_url, project="other") as other:
+            assert (await other.write_logs(records[:3])).stored == 3
+        before = content(database_url)
+        again = await store.write_logs([*records[::-1], LogRecord(time=at, body="c")])
+        assert (again.stored, again.duplicates) == (1, 10)
+        assert (await store.write_logs(records[:1])).duplicates == 1
+        found = (await store.logs.list(TimeRange(at, now()))).items
+    assert len(found) == 11
+    assert sorted(record.body for record in found if isinstance(record.body, str)) == [
+        *"aaaaaaa",
+        "b",
+        "c",
+    ]
+    assert {record.content_hash for record in found} == {
+        record.content_hash for record in [*records, LogRecord(time=at, body="c")]
+    }
+    assert [row for row in before["logs"] if row not in content(database_url)["logs"]] == []
+
+
+async def test_submissions_that_are_committed_together_replay_each_other(
+    database_url: str,
+) -> None:
+    """Two senders of the same records at once are a retry, though one transaction takes both."""
+    at = now() - timedelta(minutes=1)
+    twice = [LogRecord(time=at, body="twice"), LogRecord(time=at, body="twice")]
+    async with Store.open(database_url) as store:
+        await asyncio.gather(*(store.write_logs(twice) for _ in range(20)))
+    assert query(database_url, "SELECT ordinal FROM observatory.logs ORDER BY 1") == [(0,), (1,)]
+
+
+async def test_a_log_record_that_cannot_be_stored_is_rejected_alone(database_url: str) -> None:
+    """A value that no column takes costs its own line, and repeats around it stay repeats."""
+    at = now() - timedelta(minutes=1)
+    good = [LogRecord(time=at, body="good")] * 3
+    bad = [
+        LogRecord(time=at.replace(tzinfo=None)),
+        LogRecord(time=at, body="\ud800"),
+        LogRecord(time=at, event_name="\ud800"),
+        LogRecord(time=at, body=2**70),
+        LogRecord(time=at, flags=2**40),
+        LogRecord(time=at, service_name="a\0b"),
+    ]
+    async with Store.open(database_url) as store:
+        written = await store.write_logs([good[0], *bad[:3], good[1], *bad[3:], good[2]])
+    assert (written.stored, written.rejected) == (3, 6)
+    assert query(database_url, "SELECT ordinal FROM observatory.logs ORDER BY 1") == [
+        (0,),
+        (1,),
+        (2,),
+    ]
 
 
 async def test_traces_are_the_same_in_any_order_of_arrival(database_url: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import TypeAlias, TypeVar
 
 from observatory_store.database import Pool
 from observatory_store.rows import LogRecord, MetricPoint, Span
@@ -10,24 +12,32 @@ from observatory_store.writers.group import GroupCommit
 from observatory_store.writers.isolate import isolating
 from observatory_store.writers.logs import write_logs
 from observatory_store.writers.metrics import write_points
+from observatory_store.writers.retry import retrying
 from observatory_store.writers.spans import write_spans
+from observatory_store.writers.submission import Submission, Written
 from observatory_store.writers.writer import Writer
+
+Row = TypeVar("Row")
+_Write: TypeAlias = Callable[[Writer, Sequence[Submission[Row]]], Awaitable[list[Written]]]
+
+WRITERS = 2
+"""Connections that write one signal at a time. More than the server has cores are no faster."""
 
 
 class Writers:
     """Group commit for spans, metric points and log records."""
 
-    def __init__(self, pool: Pool, *, writers: int = 2) -> None:
-        writer = Writer(pool)
-        self.spans: GroupCommit[Span] = GroupCommit(
-            partial(isolating, partial(write_spans, writer)), writers=writers
-        )
-        self.points: GroupCommit[MetricPoint] = GroupCommit(
-            partial(isolating, partial(write_points, writer)), writers=writers
-        )
-        self.logs: GroupCommit[LogRecord] = GroupCommit(
-            partial(isolating, partial(write_logs, writer)), writers=writers
-        )
+    def __init__(self, pool: Pool, *, writers: int = WRITERS) -> None:
+        self._pool = pool
+        self._writer = Writer(pool)
+        self._count = writers
+        self.spans: GroupCommit[Span] = self._group(write_spans)
+        self.points: GroupCommit[MetricPoint] = self._group(write_points)
+        self.logs: GroupCommit[LogRecord] = self._group(write_logs)
+
+    def _group(self, write: _Write[Row]) -> GroupCommit[Row]:
+        isolated = partial(isolating, partial(write, self._writer))
+        return GroupCommit(partial(retrying, self._pool, isolated), writers=self._count)
 
     async def close(self) -> None:
         """Wait until all that was submitted is committed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from operator import attrgetter
@@ -16,6 +16,7 @@ from observatory_store.rows.span import SpanKind, SpanStatus
 from observatory_store.writers import trace_days
 from observatory_store.writers.limits import Limits
 from observatory_store.writers.submission import Outcome, Submission, Written
+from observatory_store.writers.trace_days import TraceDays
 from observatory_store.writers.writer import SQL, Batch, Writer
 
 # Columns whose value is the row's field as it is.
@@ -134,20 +135,24 @@ async def _insert(submissions: Sequence[Submission[Span]], batch: Batch) -> list
                 accepted.append((outcome, submission, span))
     if accepted:
         await batch.add_resources((one.project_id, span.resource) for _, one, span in accepted)
-        stored = await (_merge if batch.must_merge else _copy)(batch, accepted)
-        await _add_up(batch, stored)
+        days = await (_merge if batch.must_merge else _copy)(batch, accepted)
+        await batch.copy("pg_temp.trace_day_stage", trace_days.COLUMNS, days.records())
+        await batch.connection.execute(SQL["upsert_trace_days"])
     return [outcome.written() for outcome in outcomes]
 
 
-async def _copy(batch: Batch, accepted: Sequence[_Accepted]) -> Sequence[_Accepted]:
-    await batch.copy("observatory.spans", COLUMNS, _span_records(batch, accepted))
+async def _copy(batch: Batch, accepted: Sequence[_Accepted]) -> TraceDays:
+    days = TraceDays()
+    # The records are made while the server is at work on those before them.
+    await batch.copy("observatory.spans", COLUMNS, _span_records(batch, accepted, days))
     await batch.copy(
         "observatory.span_payloads", PAYLOAD_COLUMNS, _payload_records(batch, accepted)
     )
-    return accepted
+    await _note_changed(batch, accepted)
+    return days
 
 
-async def _merge(batch: Batch, accepted: Sequence[_Accepted]) -> Sequence[_Accepted]:
+async def _merge(batch: Batch, accepted: Sequence[_Accepted]) -> TraceDays:
     # Of spans with one identity the first stays, here as in the table.
     first: dict[tuple[int, str, str, datetime], _Accepted] = {}
     for each in accepted:
@@ -155,29 +160,30 @@ async def _merge(batch: Batch, accepted: Sequence[_Accepted]) -> Sequence[_Accep
         key = (submission.project_id, span.trace_id, span.span_id, span.start_time)
         first.setdefault(key, each)
         each[0].duplicates += 1
-    await batch.copy("pg_temp.span_stage", COLUMNS, _span_records(batch, list(first.values())))
+    staged = _span_records(batch, first.values(), TraceDays())
+    await batch.copy("pg_temp.span_stage", COLUMNS, staged)
     stored = [
         first[row["project_id"], row["trace_id"], row["span_id"].hex(), row["start_time"]]
         for row in await batch.connection.fetch(SQL["insert_spans"])
     ]
-    for outcome, _, _ in stored:
+    days = TraceDays()
+    for outcome, submission, span in stored:
         outcome.duplicates -= 1
+        days.add(submission.project_id, span)
     await batch.copy("pg_temp.payload_stage", PAYLOAD_COLUMNS, _payload_records(batch, stored))
     await batch.connection.execute(SQL["insert_payloads"])
-    return stored
+    await _note_changed(batch, stored)
+    return days
 
 
-async def _add_up(batch: Batch, stored: Sequence[_Accepted]) -> None:
-    days = trace_days.trace_days((one.project_id, span) for _, one, span in stored)
-    await batch.copy("pg_temp.trace_day_stage", trace_days.COLUMNS, trace_days.records(days))
-    await batch.connection.execute(SQL["upsert_trace_days"])
+async def _note_changed(batch: Batch, stored: Sequence[_Accepted]) -> None:
     before = batch.limits.changed_before(batch.now)
     buckets = {
         (one.project_id, _quarter_hour(span.start_time))
         for _, one, span in stored
         if span.is_inference and span.start_time < before
     }
-    await batch.copy("observatory_private.changed_buckets", ("project_id", "bucket"), list(buckets))
+    await batch.copy("observatory_private.changed_buckets", ("project_id", "bucket"), buckets)
 
 
 def _refusal(span: Span, limits: Limits, now: datetime) -> str | None:
@@ -221,10 +227,13 @@ def _quarter_hour(time: datetime) -> datetime:
     return time.replace(minute=time.minute - time.minute % 15, second=0, microsecond=0)
 
 
-def _span_records(batch: Batch, accepted: Sequence[_Accepted]) -> list[tuple[Any, ...]]:
-    return [
-        span_record(one.project_id, one.api_key_id, batch.now, span) for _, one, span in accepted
-    ]
+def _span_records(
+    batch: Batch, accepted: Iterable[_Accepted], days: TraceDays
+) -> Iterator[tuple[Any, ...]]:
+    now = batch.now
+    for _, submission, span in accepted:
+        days.add(submission.project_id, span)
+        yield span_record(submission.project_id, submission.api_key_id, now, span)
 
 
 def _payload_records(batch: Batch, accepted: Sequence[_Accepted]) -> list[tuple[Any, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -41,7 +40,7 @@ _PARENT_IS_REMOTE = 0x300
 """Bits 8 and 9 of a span's flags: it is known whether the parent is remote, and it is."""
 
 
-_Root: TypeAlias = tuple[int, datetime, bytes, str, str]
+_Root: TypeAlias = tuple[int, datetime, str, str, str]
 _Key: TypeAlias = tuple[int, str, date]
 
 
@@ -108,13 +107,17 @@ class TraceDay:
             self.models.add(model)
 
 
-def trace_days(spans: Iterable[tuple[int, Span]]) -> dict[_Key, TraceDay]:
-    """Return the sums of spans, given with their projects, by project, trace and day.
+class TraceDays:
+    """The sums of spans by project, trace and UTC day.
 
-    Days are those of UTC. Sums of sums are sums: it does not matter in which portions spans come.
+    Sums of sums are sums: it does not matter in which portions spans come.
     """
-    days: dict[_Key, TraceDay] = {}
-    for project_id, span in spans:
+
+    def __init__(self) -> None:
+        self._days: dict[_Key, TraceDay] = {}
+
+    def add(self, project_id: int, span: Span) -> None:
+        """Add a span."""
         start = span.start_time
         if start.tzinfo is not UTC:
             start = start.astimezone(UTC)
@@ -123,55 +126,62 @@ def trace_days(spans: Iterable[tuple[int, Span]]) -> dict[_Key, TraceDay]:
             rank = 0
         else:
             rank = 1 if span.flags & _PARENT_IS_REMOTE == _PARENT_IS_REMOTE else 2
-        root = (rank, start, bytes.fromhex(span.span_id), span.name, span.service_name)
         key = (project_id, span.trace_id, start.date())
-        day = days.get(key)
+        day = self._days.get(key)
         if day is None:
-            day = days[key] = TraceDay(start, end, root)
+            root = (rank, start, span.span_id, span.name, span.service_name)
+            day = self._days[key] = TraceDay(start, end, root)
         else:
             day.first_start = min(day.first_start, start)
             day.last_end = max(day.last_end, end)
-            day.root = min(day.root, root)
+            if rank <= day.root[0]:
+                root = (rank, start, span.span_id, span.name, span.service_name)
+                day.root = min(day.root, root)
         day.span_count += 1
         if span.status == "error":
             day.error_count += 1
-        day.environment = _least(day.environment, span.environment)
-        day.user_id = _least(day.user_id, span.user_id)
-        day.session_id = _least(day.session_id, span.session_id)
+        if span.environment is not None:
+            day.environment = _least(day.environment, span.environment)
+        if span.user_id is not None:
+            day.user_id = _least(day.user_id, span.user_id)
+        if span.session_id is not None:
+            day.session_id = _least(day.session_id, span.session_id)
         if span.is_inference:
             day.add_call(span)
-    return days
+
+    def records(self) -> list[tuple[Any, ...]]:
+        """Return the sums as records of ``COLUMNS``."""
+        return [_record(key, day) for key, day in self._days.items()]
 
 
-def _least(one: str | None, other: str | None) -> str | None:
-    if one is None:
-        return other
-    return one if other is None or one < other else other
+def _least(one: str | None, other: str) -> str:
+    return other if one is None or other < one else one
 
 
-def records(days: dict[_Key, TraceDay]) -> list[tuple[Any, ...]]:
-    """Return the sums as records of ``COLUMNS``."""
-    return [
-        (
-            *key,
-            day.first_start,
-            day.last_end,
-            *day.root,
-            day.environment,
-            day.user_id,
-            day.session_id,
-            day.span_count,
-            day.error_count,
-            day.inference_count,
-            day.unpriced_count,
-            day.input_tokens,
-            day.output_tokens,
-            day.cache_read_tokens,
-            day.cache_write_tokens,
-            day.reasoning_tokens,
-            day.cost_usd,
-            sorted(day.providers),
-            sorted(day.models),
-        )
-        for key, day in days.items()
-    ]
+def _record(key: _Key, day: TraceDay) -> tuple[Any, ...]:
+    rank, start, span_id, name, service_name = day.root
+    return (
+        *key,
+        day.first_start,
+        day.last_end,
+        rank,
+        start,
+        bytes.fromhex(span_id),
+        name,
+        service_name,
+        day.environment,
+        day.user_id,
+        day.session_id,
+        day.span_count,
+        day.error_count,
+        day.inference_count,
+        day.unpriced_count,
+        day.input_tokens,
+        day.output_tokens,
+        day.cache_read_tokens,
+        day.cache_write_tokens,
+        day.reasoning_tokens,
+        day.cost_usd,
+        sorted(day.providers),
+        sorted(day.models),
+    )

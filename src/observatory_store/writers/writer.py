@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence, Sized
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -87,14 +87,15 @@ class Batch:
         self._new: set[tuple[str, int, int]] = set()
 
     async def copy(
-        self, table: str, columns: Sequence[str], records: Sequence[Sequence[Any]]
+        self, table: str, columns: Sequence[str], records: Iterable[Sequence[Any]]
     ) -> None:
         """COPY the records into a table, given with its schema."""
-        if records:
-            schema, _, name = table.partition(".")
-            await self.connection.copy_records_to_table(
-                name, schema_name=schema, columns=columns, records=records
-            )
+        if isinstance(records, Sized) and not len(records):
+            return
+        schema, _, name = table.partition(".")
+        await self.connection.copy_records_to_table(
+            name, schema_name=schema, columns=columns, records=records
+        )
 
     async def add_resources(self, resources: Iterable[tuple[int, Resource]]) -> None:
         """Store the resources, each with its project, that are not known to be stored."""
