@@ -24,7 +24,8 @@ from observatory_store.writers.spans import (
     span_record,
 )
 
-CONNECTIONS = 4
+CONNECTIONS = 8
+WORKERS = 2
 BATCH = 5000
 
 
@@ -93,7 +94,7 @@ class OverHttp:
 
     async def __call__(self, url: str, load: Load) -> float:
         """Start the service, send all bodies, return the seconds until all were answered 200."""
-        async with service(url) as running:
+        async with service(url, workers=WORKERS) as running:
             bodies = self._bodies(load)
             start = time.perf_counter()
             await post_all(

@@ -30,13 +30,13 @@ class Service:
 
 
 @asynccontextmanager
-async def service(database_url: str) -> AsyncIterator[Service]:
+async def service(database_url: str, *, workers: int = 1) -> AsyncIterator[Service]:
     """Run the service on a free port until the block ends."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "observatory_store.cli", "serve"),
+        *(sys.executable, "-m", "observatory_store.cli", "serve", "--workers", str(workers)),
         env={
             **os.environ,
             "OBSERVATORY_DATABASE_URL": database_url,

@@ -19,12 +19,20 @@ class BodyTooLargeError(InvalidInputError):
     """The body, after decompression, is over the limit; nothing of it was stored."""
 
 
+class TooManyRecordsError(BodyTooLargeError):
+    """The request holds more than one request may; nothing of it was stored."""
+
+
 class UnsupportedMediaTypeError(InvalidInputError):
     """The content type or encoding is none of those the route takes."""
 
 
 class InvalidCursorError(InvalidInputError):
     """The cursor is malformed or belongs to another query; start again without a cursor."""
+
+
+class QueryTooExpensiveError(InvalidInputError):
+    """The query takes longer than a query may; narrow its range or its filter."""
 
 
 class NotFoundError(ObservatoryError):

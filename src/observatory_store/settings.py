@@ -44,10 +44,17 @@ class Settings(BaseSettings):
     """Largest request body, counted after decompression."""
 
     pool_size: Annotated[int, Field(ge=1, le=200)] = 8
-    """Most connections to the database that one process opens."""
+    """Most connections to the database that the queries of one process take."""
+
+    writers: Annotated[int, Field(ge=1, le=50)] = 2
+    """Most transactions in which one process stores a signal at once. Their connections are no
+    query's, so that slow queries do not keep senders waiting."""
+
+    query_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """Longest a statement of the service's queries may run before the server cancels it."""
 
     statement_timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
-    """Longest a statement may run before the server cancels it."""
+    """Longest any other statement may run before the server cancels it."""
 
     lock_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
     """Longest a statement may wait for a lock."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from api.service import Service
 
+IN_A_YEAR = (datetime.now(UTC) + timedelta(days=365)).strftime("%Y-%m-%dT%H:%M:%S+01:00")
 HOUR_AGO = (datetime.now(UTC) - timedelta(hours=1)).isoformat().replace("+00:00", "Z")
 
 
@@ -121,7 +122,7 @@ async def test_filters_find_what_they_name_and_nothing_else(service: Service) ->
         {"session": "c1"},
         {"min_duration_ms": 1500},
         {"min_cost": "0.0035"},
-        {"from_": HOUR_AGO, "to": "2554-01-01T00:00:00+01:00", "service": "gateway"},
+        {"from_": HOUR_AGO, "to": IN_A_YEAR, "service": "gateway"},
     ]
     for parameters in found:
         for relation, name in (("traces", "root_name"), ("spans", "name")):
@@ -316,10 +317,13 @@ async def test_impossible_questions_are_refused(service: Service) -> None:
             [*key, 1],
         )
     ]
+    long = {"from": "2026-01-01T00:00:00Z", "to": "2027-02-05T00:00:01Z"}
     scope = await service.get("traces", limit=1)
     cases: list[tuple[str, dict[str, Any]]] = [
         *(("spans", {"cursor": one}) for one in forged),
         ("traces", {"from": "2026-02-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}),
+        *((path, long) for path in ("traces", "spans", "logs", "metrics/m/points")),
+        ("usage", {"from": "2026-01-01T00:00:00Z", "to": "2029-01-05T00:00:01Z"}),
         ("traces", {"limit": ["1", "2"]}),
         ("logs", {"trace_id": "xyz"}),
         ("logs", {"span_id": "00"}),
@@ -348,3 +352,51 @@ async def test_impossible_questions_are_refused(service: Service) -> None:
     response = await service.http.post("/api/v1/traces")
     assert (response.status_code, response.headers["allow"]) == (405, "GET")
     assert response.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.editions("postgres")
+async def test_the_longest_ranges_are_answered(service: Service) -> None:
+    """Otherwise a year could not be compared with the one before, or usage since its beginning."""
+    year = {"from_": "2026-01-01T00:00:00Z", "to": "2027-02-05T00:00:00Z"}
+    for path in ("traces", "spans", "logs", "metrics/m/points"):
+        await service.get(path, **year)
+    await service.get("usage", from_="2026-01-01T00:00:00Z", to="2029-01-05T00:00:00Z")
+
+
+@pytest.mark.editions("postgres")
+async def test_a_forged_cursor_is_refused(service: Service) -> None:
+    """Otherwise anybody with a key could fill the log of the service with faults of its own."""
+    await service.send(Signal.TRACES, traces(span(), span()))
+    await service.send(Signal.LOGS, logs(log("a"), log("b")))
+    await service.send(Signal.METRICS, metrics(gauge("m", 1), gauge("m", 2), gauge("n", 1)))
+    deep = b"[" * 5000
+    values: list[bytes] = [
+        *(b"null", b"true", b"1.5", b"1e3", b"{}", b"[]", b'"', b"\xff", b'"\\ud800"', b"NaN"),
+        *(str(n).encode() for n in (2**63, -(2**63) - 1, 2**64, 10**400)),
+        *(b'"xyz"', b'"abc"', b'"' + b"a" * 31 + b'"', b'"\\u0000"'),
+        *(deep, deep + b"]" * 5000, b'{"a":' * 5000),
+    ]
+    # Of the right type, but none that was ever given, nor a value of its column.
+    by_kind = {int: [b"9223372036854775807", b"-9223372036854775808"], str: [b'"abcd"', b'""']}
+    for path in ("traces", "spans", "logs", "metrics", "metrics/m/points"):
+        cursor = (await service.get(path, limit=1))["next_cursor"]
+        head, _, inner = cursor.rpartition(".")
+        head += "." if head else ""
+        key = msgspec.json.decode(base64.urlsafe_b64decode(inner + "=" * (-len(inner) % 4)))
+        plain = [msgspec.json.encode(item) for item in key]
+        forged = [
+            b"[" + b",".join([*plain[:place], value, *plain[place + 1 :]]) + b"]"
+            for place in range(len(plain))
+            for value in values
+        ]
+        forged += [*values, b"[" + b",".join([*plain, b"1"]) + b"]", b"[" + plain[0] + b"]"]
+        for content in forged:
+            text = base64.urlsafe_b64encode(content).decode().rstrip("=")
+            response = await service.http.get(f"/api/v1/{path}", params={"cursor": head + text})
+            assert response.status_code == 400, (path, content[:80], response.text)
+        for place, item in enumerate(key[1:], 1):
+            for value in by_kind[type(item)]:
+                content = b"[" + b",".join([*plain[:place], value, *plain[place + 1 :]]) + b"]"
+                text = base64.urlsafe_b64encode(content).decode().rstrip("=")
+                response = await service.http.get(f"/api/v1/{path}", params={"cursor": head + text})
+                assert response.status_code in {200, 400}, (path, content, response.text)

@@ -48,7 +48,8 @@ async def test_measurements_count_what_happened(service: Service) -> None:
         ),
         'observatory_http_requests_total{method="any",route="none",status="404"} 1.0',
         'observatory_receive_duration_seconds_count{signal="traces"} 1.0',
-        "observatory_pool_connections 1.0",
+        'observatory_pool_connections{pool="ingest"} 1.0',
+        'observatory_pool_connections{pool="reads"} 1.0',
     ):
         assert line in lines
     assert any(line.startswith('observatory_body_bytes_total{signal="logs"}') for line in lines)

@@ -109,7 +109,6 @@ def log(body: str = "hello", **fields: Any) -> LogRecord:
         "body": body,
         "severity_number": 9,
         "service_name": "gateway",
-        "content_hash": hash(body),
         "resource": GATEWAY,
     }
     return LogRecord(**{**defaults, **fields})

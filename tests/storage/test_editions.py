@@ -91,7 +91,8 @@ async def test_the_columnstore_policy_shrinks_old_chunks(database_url: str) -> N
     """An old day becomes columnar and much smaller, is still read and written, and a replay into it
     still changes nothing, of any signal.
     """
-    old = traffic(3000, over=timedelta(hours=3), ago=timedelta(days=5))
+    noon = now().replace(hour=12, minute=0, second=0) - timedelta(days=5)
+    old = traffic(3000, over=timedelta(hours=3), ago=now() - noon)
     logs = [log(str(n), time=now() - timedelta(days=5, minutes=n)) for n in range(50)]
     points = [point(n, time=now() - timedelta(days=5, minutes=n)) for n in range(50)]
     async with Store.open(database_url) as store:

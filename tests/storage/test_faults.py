@@ -6,12 +6,12 @@ import asyncio
 
 import psycopg
 import pytest
-from storage.samples import RECOUNT_TRACES, RECOUNT_USAGE, TRACES, USAGE, query, span, traffic
 
 from observatory_store import Span, Store
 from observatory_store.database import open_pool
 from observatory_store.errors import UnavailableError
 from observatory_store.maintenance import Rollups
+from storage.samples import RECOUNT_TRACES, RECOUNT_USAGE, TRACES, USAGE, query, span, traffic
 
 KILL = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity

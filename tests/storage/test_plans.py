@@ -8,18 +8,26 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from psycopg import sql
 
 from observatory_store import (
     LogFilter,
+    Payload,
     SpanFilter,
     Store,
     TimeRange,
     TraceFilter,
 )
 from observatory_store.database import open_pool
+from observatory_store.maintenance import Rollups
+from observatory_store.repositories import SpanRepository
 from storage.samples import log, now, point, query, span, traffic
 
 LAST_DAY = TimeRange(now() - timedelta(days=1), now())
+FACTS = {"spans", "span_payloads", "trace_days", "logs", "metric_points"}
+A_FEW = 100
+"""A chunk with no more rows than this may be read whole, as that of a day that has just begun."""
+EXPLAIN = "EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF)"
 
 
 class ExplainingPool:
@@ -28,15 +36,35 @@ class ExplainingPool:
     def __init__(self, pool: Any) -> None:
         self._pool = pool
         self.plans: list[dict[str, Any]] = []
+        self.rows = 0
+        """How many rows the queries gave."""
 
-    async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
+    async def fetch(self, text: str, *arguments: Any) -> list[Any]:
         """Explain the query as it runs, then run it."""
-        explained = await self._pool.fetchval(
-            f"EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) {sql}", *arguments
-        )
-        self.plans.append(json.loads(explained)[0]["Plan"])
-        rows: list[Any] = await self._pool.fetch(sql, *arguments)
+        self.plans.append(await self._plan(text, *arguments))
+        rows: list[Any] = await self._pool.fetch(text, *arguments)
+        self.rows += len(rows)
         return rows
+
+    async def _plan(self, text: str, *arguments: Any) -> dict[str, Any]:
+        explained = await self._pool.fetchval(f"{EXPLAIN} {text}", *arguments)
+        plan: dict[str, Any] = json.loads(explained)[0]["Plan"]
+        return plan
+
+
+class PreparedPool(ExplainingPool):
+    """Keeps the plan of the sixth execution, for which PostgreSQL may make a generic plan."""
+
+    async def _plan(self, text: str, *arguments: Any) -> dict[str, Any]:
+        async with self._pool.acquire() as connection:
+            await connection.execute(f"PREPARE asked AS {text}")
+            # EXECUTE takes no parameters of its own.
+            values = ", ".join(sql.Literal(argument).as_string() for argument in arguments)
+            for _ in range(6):
+                explained = await connection.fetchval(f"{EXPLAIN} EXECUTE asked ({values})")
+            await connection.execute("DEALLOCATE asked")
+        plan: dict[str, Any] = json.loads(explained)[0]["Plan"]
+        return plan
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -57,6 +85,36 @@ def rows_read(plan: dict[str, Any]) -> int:
     )
 
 
+def scanned_whole(plan: dict[str, Any]) -> set[str]:
+    """Return the tables of facts, or chunks of them, that were read from end to end."""
+    return {
+        node["Relation Name"]
+        for node in nodes(plan)
+        if node["Node Type"] == "Seq Scan"
+        and (node["Relation Name"] in FACTS or node["Relation Name"].startswith("_hyper"))
+        and rows_read({**node, "Plans": []}) > A_FEW
+    }
+
+
+def scans_of_spans(plan: dict[str, Any], url: str) -> list[dict[str, Any]]:
+    """Return the scans of the table of spans or of its chunks."""
+    names = {"spans"}
+    if query(url, "SELECT observatory.edition()") != [("postgres",)]:
+        names = {
+            name
+            for (name,) in query(
+                url,
+                "SELECT chunk_name FROM timescaledb_information.chunks"
+                " WHERE hypertable_name = 'spans'",
+            )
+        }
+    return [
+        {**node, "Plans": []}
+        for node in nodes(plan)
+        if node["Node Type"].endswith("Scan") and node.get("Relation Name") in names
+    ]
+
+
 @pytest.fixture
 async def filled(database_url: str) -> str:
     """A database with 20 days of spans, logs and points."""
@@ -65,7 +123,7 @@ async def filled(database_url: str) -> str:
             ago = timedelta(hours=hour, seconds=1)
             await store.write_spans(traffic(100, seed=hour, over=timedelta(hours=2), ago=ago))
         await store.write_logs(
-            [log(str(n), time=now() - timedelta(minutes=n), content_hash=n) for n in range(20_000)]
+            [log(str(n), time=now() - timedelta(minutes=n)) for n in range(20_000)]
         )
         await store.write_logs([log("traced", trace_id="a" * 32)])
         await store.write_points(
@@ -76,27 +134,30 @@ async def filled(database_url: str) -> str:
     return database_url
 
 
-async def test_hot_queries_read_little(filled: str) -> None:
-    """At 20 days of data a page of 50 must not cost more than a few pages' worth of rows."""
+@pytest.mark.parametrize("pool_type", [ExplainingPool, PreparedPool])
+async def test_hot_queries_read_little(filled: str, pool_type: type[ExplainingPool]) -> None:
+    """At 20 days of data a page of 50 must not cost more than a few pages' worth of rows, nor from
+    the sixth time on, when PostgreSQL has a plan for whatever values come.
+    """
     async with open_pool(filled) as pool:
-        explaining = ExplainingPool(pool)
+        explaining = pool_type(pool)
         store = Store(explaining, None, 1, None)  # type: ignore[arg-type]
         asked: dict[str, tuple[Any, int]] = {
-            "spans": (lambda: store.spans.list(LAST_DAY, limit=50), 200),
+            "spans": (lambda: store.spans.list(LAST_DAY, limit=50), 300),
             "spans, filtered": (
                 lambda: store.spans.list(LAST_DAY, SpanFilter(status="error"), limit=50),
-                400,
+                600,
             ),
             "traces": (lambda: store.traces.list(LAST_DAY, limit=50), 400),
             "traces, filtered": (
                 lambda: store.traces.list(LAST_DAY, TraceFilter(model="gpt-4o"), limit=50),
                 1500,
             ),
-            "trace": (lambda: store.traces.get(f"{42:032x}"), 10),
-            "logs": (lambda: store.logs.list(LAST_DAY, limit=50), 200),
+            "trace": (lambda: store.traces.get(f"{42:032x}"), A_FEW),
+            "logs": (lambda: store.logs.list(LAST_DAY, limit=50), 300),
             "logs of a trace": (
                 lambda: store.logs.list(LAST_DAY, LogFilter(trace_id="a" * 32), limit=50),
-                10,
+                A_FEW,
             ),
             "points": (lambda: store.metrics.points("requests", LAST_DAY, limit=50), 300),
         }
@@ -106,13 +167,107 @@ async def test_hot_queries_read_little(filled: str) -> None:
             read = sum(map(rows_read, explaining.plans))
             assert 0 < read <= most, (name, read, json.dumps(explaining.plans, indent=1))
             for plan in explaining.plans:
-                scanned = {
-                    node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"
-                }
-                assert not scanned & {"spans", "trace_days", "logs", "metric_points"}, (
-                    name,
-                    scanned,
+                assert not scanned_whole(plan), (name, scanned_whole(plan))
+
+
+@pytest.mark.parametrize("pool_type", [ExplainingPool, PreparedPool])
+async def test_usage_reads_its_range_only(filled: str, pool_type: type[ExplainingPool]) -> None:
+    """A day's usage must not cost what 20 days do; once refreshed, it must not read spans at all,
+    but for those of the last minutes.
+    """
+    async with open_pool(filled) as pool:
+        explaining = pool_type(pool)
+        store = Store(explaining, None, 1, None)  # type: ignore[arg-type]
+        for most, most_spans in ((4500, 2500), (1500, 150)):
+            for arguments in (
+                {},
+                {"group_by": ["model"], "interval": "1h"},
+                {"service": "search", "provider": "openai"},
+            ):
+                explaining.plans.clear()
+                rows = await store.analytics.usage(LAST_DAY.start, LAST_DAY.end, **arguments)
+                assert rows
+                (plan,) = explaining.plans
+                assert rows_read(plan) <= most, json.dumps(plan, indent=1)
+                assert not any(
+                    node["Node Type"] == "Seq Scan" and node["Relation Name"] == "spans"
+                    for node in nodes(plan)
                 )
+                assert sum(map(rows_read, scans_of_spans(plan, filled))) <= most_spans
+            await Rollups(pool).refresh()
+            query(filled, "ANALYZE")
+
+
+@pytest.mark.editions("community")
+@pytest.mark.parametrize("pool_type", [ExplainingPool, PreparedPool])
+async def test_columnar_days_are_read_batch_by_batch(
+    database_url: str, pool_type: type[ExplainingPool]
+) -> None:
+    """A page of an old and busy day must not decompress all of it, nor a trace of that day."""
+    midnight = now().replace(hour=0, minute=0, second=0) - timedelta(days=9)
+    hour = timedelta(hours=1)
+    async with Store.open(database_url) as store:
+        for n in range(1, 21):
+            ago = now() - midnight + n * hour
+            await store.write_spans(traffic(1000, seed=n, over=hour, ago=ago))
+        await store.write_logs(
+            [log(str(n), time=midnight - n * hour / 1000) for n in range(20_000)]
+        )
+    for relation in ("spans", "span_payloads", "logs"):
+        compressed = query(
+            database_url,
+            "SELECT compress_chunk(chunk) FROM"
+            f" show_chunks('observatory.{relation}', older_than => interval '3 days') AS chunk",
+        )
+        assert compressed
+    query(database_url, "ANALYZE")
+    async with open_pool(database_url) as pool:
+        explaining = pool_type(pool)
+        store = Store(explaining, None, 1, None)  # type: ignore[arg-type]
+        wide = TimeRange(midnight - timedelta(days=2), now())
+        trace_id = (await store.traces.list(wide, limit=1)).items[0].trace_id
+        second_page = (await store.spans.list(wide, limit=50)).next_cursor
+        asked: dict[str, Any] = {
+            "spans": lambda: store.spans.list(wide, limit=50),
+            "spans, second page": lambda: store.spans.list(wide, limit=50, cursor=second_page),
+            "spans, filtered": lambda: store.spans.list(wide, SpanFilter(status="error"), limit=50),
+            "logs": lambda: store.logs.list(wide, limit=50),
+            "trace": lambda: store.traces.get(trace_id),
+        }
+        for name, ask in asked.items():
+            explaining.plans.clear()
+            explaining.rows = 0
+            await ask()
+            read = sum(map(rows_read, explaining.plans))
+            # A batch has 1000 rows.
+            assert explaining.rows <= read <= 4500, (name, json.dumps(explaining.plans, indent=1))
+
+
+async def test_a_huge_trace_brings_no_more_payloads_than_spans(database_url: str) -> None:
+    """Otherwise one runaway trace would fill the memory of whoever looks at it."""
+    first = now() - timedelta(minutes=9)
+    huge = [
+        span(
+            n,
+            trace_id="c" * 32,
+            start_time=first + timedelta(seconds=max(0, n - 100)),
+            payload=Payload(input_messages=str(n)),
+        )
+        for n in range(1, 301)
+    ]
+    async with Store.open(database_url) as store, open_pool(database_url) as pool:
+        await store.write_spans(huge)
+        for limit in (10, 120, 1000):
+            explaining = ExplainingPool(pool)
+            found = await SpanRepository(explaining, 1).of_trace(
+                "c" * 32, first, now(), limit=limit
+            )
+            expected = min(limit, len(huge))
+            assert [(one.span_id, one.payload) for one in found] == [
+                (one.span_id, one.payload) for one in huge[:expected]
+            ]
+            assert explaining.rows == 2 * expected + 1
+        assert await SpanRepository(pool, 1).of_trace("d" * 32, first, now(), limit=9) == []
 
 
 async def test_a_later_page_costs_no_more_than_the_first(filled: str) -> None:

@@ -17,9 +17,13 @@ from observatory_store.api.services import Services
 from observatory_store.database import open_pool
 from observatory_store.ingest import Receiver
 from observatory_store.maintenance import keep_refreshed
+from observatory_store.otlp import Signal
 from observatory_store.pricing import GenAIPrices
 from observatory_store.settings import Settings
 from observatory_store.writers import Writers
+
+_OTHER_CONNECTIONS = 3
+"""For looking up keys, the refresh of the rollups, and the checks of readiness."""
 
 _QUERIES = (traces, spans, logs, metrics, usage)
 
@@ -33,21 +37,34 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_pool(
-            settings.database_url.get_secret_value(),
-            max_size=settings.pool_size,
-            statement_timeout_seconds=settings.statement_timeout_seconds,
-            lock_timeout_seconds=settings.lock_timeout_seconds,
-        ) as pool:
-            measurements.watch(pool)
+        url = settings.database_url.get_secret_value()
+        async with (
+            open_pool(
+                url,
+                max_size=len(Signal) * settings.writers + _OTHER_CONNECTIONS,
+                statement_timeout_seconds=settings.statement_timeout_seconds,
+                lock_timeout_seconds=settings.lock_timeout_seconds,
+                application_name="observatory-store ingest",
+            ) as ingest,
+            open_pool(
+                url,
+                max_size=settings.pool_size,
+                statement_timeout_seconds=settings.query_timeout_seconds,
+                lock_timeout_seconds=settings.lock_timeout_seconds,
+                application_name="observatory-store reads",
+            ) as reads,
+        ):
+            measurements.watch("ingest", ingest)
+            measurements.watch("reads", reads)
             app.state.services = Services(
                 settings=settings,
-                pool=pool,
-                receiver=Receiver(Writers(pool), GenAIPrices()),
-                authenticator=Authenticator(pool, settings.auth),
+                reads=reads,
+                ingest=ingest,
+                receiver=Receiver(Writers(ingest, writers=settings.writers), GenAIPrices()),
+                authenticator=Authenticator(ingest, settings.auth),
                 measurements=measurements,
             )
-            refreshing = asyncio.create_task(keep_refreshed(pool))
+            refreshing = asyncio.create_task(keep_refreshed(ingest))
             yield
             refreshing.cancel()
             with suppress(asyncio.CancelledError):

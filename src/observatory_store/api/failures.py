@@ -70,7 +70,7 @@ _HEADERS: Final[Mapping[int, Mapping[str, str]]] = {
 DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": Problem, "description": description}
     for status, description in {
-        400: "A value cannot be used.",
+        400: "A value cannot be used, or the query takes too long: narrow its range or filter.",
         401: "No valid API key.",
         403: "The key lacks the scope `read`.",
         422: "A parameter is unknown, malformed or out of its range.",

@@ -42,19 +42,23 @@ class Measurements:
             buckets=_SECONDS,
             registry=self.registry,
         )
-
-    def watch(self, pool: Pool) -> None:
-        """Measure the pool from now on."""
-        size = Gauge(
-            "observatory_pool_connections", "Connections to the database.", registry=self.registry
-        )
-        size.set_function(pool.get_size)
-        idle = Gauge(
-            "observatory_pool_idle_connections",
-            "Connections that no request uses.",
+        self._connections = Gauge(
+            "observatory_pool_connections",
+            "Connections to the database.",
+            ["pool"],
             registry=self.registry,
         )
-        idle.set_function(pool.get_idle_size)
+        self._idle_connections = Gauge(
+            "observatory_pool_idle_connections",
+            "Connections that no request uses.",
+            ["pool"],
+            registry=self.registry,
+        )
+
+    def watch(self, name: str, pool: Pool) -> None:
+        """Measure a pool from now on."""
+        self._connections.labels(name).set_function(pool.get_size)
+        self._idle_connections.labels(name).set_function(pool.get_idle_size)
 
     def received(self, signal: Signal, body_bytes: int, seconds: float, receipt: Receipt) -> None:
         """Count one OTLP request that was stored."""

@@ -19,7 +19,10 @@ class Services:
     """Made when the process starts, closed when it stops."""
 
     settings: Settings
-    pool: Pool
+    reads: Pool
+    """For queries."""
+    ingest: Pool
+    """For all else: what is sent, keys, the service's own work. No query keeps that waiting."""
     receiver: Receiver
     authenticator: Authenticator
     measurements: Measurements

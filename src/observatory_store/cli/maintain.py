@@ -17,7 +17,7 @@ STATEMENT_TIMEOUT_SECONDS = 3600.0
 
 
 def maintain(*, as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
-    """Refresh the rollups, drop what is past its retention, collect what nothing refers to."""
+    """Refresh the rollups, then drop what is past its retention."""
     report = asyncio.run(_maintain(database_url))
     if as_json:
         print_json(report)

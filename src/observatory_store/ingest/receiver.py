@@ -40,6 +40,7 @@ class Receiver:
     def __init__(self, writers: Writers, pricer: Pricer) -> None:
         self._writers = writers
         self._columns = span_columns(pricer)
+        self._one_large_body = asyncio.Semaphore()
 
     async def receive(
         self,
@@ -50,11 +51,12 @@ class Receiver:
         project_id: int,
         api_key_id: int | None = None,
     ) -> Receipt:
-        """Store what one request carries, in one transaction, and return once it is committed.
+        """Store what one request carries, and return once it is committed.
 
         Raises:
             UndecodableError: the body is not what its media type says; nothing was stored.
-            UnavailableError: the database cannot take it now; nothing was stored.
+            TooManyRecordsError: it holds more than one request may; nothing was stored.
+            UnavailableError: the database cannot take it now; to send it again is harmless.
 
         """
         decode: Callable[[], Decoded[Any]]
@@ -69,10 +71,14 @@ class Receiver:
             case Signal.LOGS:
                 decode = partial(decode_logs, body, media_type)
                 group = self._writers.logs
-        # A large body takes seconds to decode; other requests and health checks go on meanwhile.
-        decoded: Decoded[Any] = (
-            await asyncio.to_thread(decode) if len(body) > LARGE_BODY else decode()
-        )
+        decoded: Decoded[Any]
+        if len(body) > LARGE_BODY:
+            # Such a body takes seconds to decode, and several times its size in memory: other
+            # requests and health checks go on meanwhile, but the next large one waits.
+            async with self._one_large_body:
+                decoded = await asyncio.to_thread(decode)
+        else:
+            decoded = decode()
         submission = Submission(project_id=project_id, rows=decoded.rows, api_key_id=api_key_id)
         with translate_failures():
             written = await group.submit(submission)

@@ -6,6 +6,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from observatory_store.otlp.limits import MOST_RECORDS, too_many_records
+
 Row = TypeVar("Row")
 
 _MOST_PROBLEMS = 10
@@ -29,12 +31,19 @@ class Decoded(msgspec.Struct, Generic[Row], frozen=True):
 class Tally:
     """Counts the rejected records of one request and collects the reasons."""
 
-    __slots__ = ("_more", "_problems", "rejected")
+    __slots__ = ("_more", "_problems", "_records", "rejected")
 
     def __init__(self) -> None:
         self.rejected = 0
+        self._records = 0
         self._problems: dict[str, None] = {}
         self._more = 0
+
+    def count(self, records: int) -> None:
+        """Count records that were found; raise ``TooManyRecordsError`` if they are too many."""
+        self._records += records
+        if self._records > MOST_RECORDS:
+            raise too_many_records()
 
     def reject(self, reason: str, count: int = 1) -> None:
         """Count records that have no row."""

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Raw
 
 from observatory_store.errors import UndecodableError
-from observatory_store.otlp import json_points, repair, wire, wire_metrics
+from observatory_store.otlp import json_points, limits, repair, wire, wire_metrics
 from observatory_store.otlp.decoded import InvalidRecordError, Tally
 from observatory_store.otlp.reader import MAX_DEPTH, Batch, Message, too_deep
 from observatory_store.otlp.salvage import salvage
@@ -56,6 +56,7 @@ class JsonReader:
 
     def batches(self, body: bytes) -> Iterator[Batch]:
         """Parse a body. Without U+0000 from the start, so that no text needs a check later."""
+        limits.check_json(body)
         body = repair.json_nul(body, self._tally)
         try:
             request = _decoders[self._signal].decode(body)
@@ -84,7 +85,8 @@ class JsonReader:
             raise UndecodableError(
                 f"{place} is not a JSON object with an array {name!r}: {error}"
             ) from error
-        return msgspec.json.encode(members), map(bytes, children)
+        # Views, since a copy at each level would hold a large text several times.
+        return msgspec.json.encode(members), cast("Iterator[bytes]", iter(children))
 
     def parse(self, raw: bytes, level: int) -> Message:
         """Parse one part; a null is read as absent."""
@@ -165,20 +167,25 @@ class JsonReader:
 
 
 def _lenient(value: Any) -> Any:  # noqa: ANN401 - a JSON document
-    """Return the document without nulls, and with all else in the form that msgspec reads.
+    """Change a document: no nulls, and all else in the form that msgspec reads. Return it.
 
     The protobuf JSON mapping takes base64 also in its URL alphabet and without padding, and an
     integer also with an exponent.
     """
     if isinstance(value, dict):
-        document = {name: _lenient(item) for name, item in value.items() if item is not None}
-        encoded = document.get("bytesValue")
+        for name in [name for name, item in value.items() if item is None]:
+            del value[name]
+        for name, item in value.items():
+            value[name] = _lenient(item)
+        encoded = value.get("bytesValue")
         if isinstance(encoded, str):
             encoded = encoded.translate(_URL_ALPHABET).rstrip("=")
-            document["bytesValue"] = encoded + "=" * (-len(encoded) % 4)
-        return document
+            value["bytesValue"] = encoded + "=" * (-len(encoded) % 4)
+        return value
     if isinstance(value, list):
-        return [{} if item is None else _lenient(item) for item in value]
+        for index, item in enumerate(value):
+            value[index] = {} if item is None else _lenient(item)
+        return value
     if isinstance(value, float) and _EXACT_INTEGERS <= abs(value) < _UINT64_END:
         return int(value)
     return value

@@ -9,8 +9,6 @@ from observatory_store.otlp.decoded import Decoded, InvalidRecordError, Tally
 from observatory_store.otlp.request import check_times, reader_for, senders
 from observatory_store.otlp.signal import Signal
 from observatory_store.rows import LogRecord, Resource
-from observatory_store.rows.attributes import to_json
-from observatory_store.rows.resource import content_hash
 
 if TYPE_CHECKING:
     from opentelemetry.proto.logs.v1 import logs_pb2
@@ -30,11 +28,10 @@ def decode_logs(body: bytes, media_type: MediaType) -> Decoded[LogRecord]:
     tally = Tally()
     reader = reader_for(Signal.LOGS, media_type, tally)
     rows: list[LogRecord] = []
-    seen: dict[int, int] = {}
     for resource, records in senders(Signal.LOGS, body, reader, tally):
         for record in records:
             try:
-                rows.append(_record(record, resource, reader, seen, tally))
+                rows.append(_record(record, resource, reader, tally))
             except InvalidRecordError as error:
                 tally.reject(str(error))
     return tally.decoded(rows)
@@ -44,7 +41,6 @@ def _record(
     message: logs_pb2.LogRecord | wire.LogRecord,
     resource: Resource,
     reader: Reader,
-    seen: dict[int, int],
     tally: Tally,
 ) -> LogRecord:
     happened, observed = message.time_unix_nano, message.observed_time_unix_nano
@@ -59,46 +55,22 @@ def _record(
     # Invalid ids are to be read as absent (logs.proto, LogRecord.trace_id).
     trace_id = reader.identifier(message.trace_id, 16) or None
     span_id = reader.identifier(message.span_id, 8) or None
-    severity_number = _severity(message.severity_number, tally)
-    severity_text, event_name = reader.text(message.severity_text), reader.text(message.event_name)
-    body = reader.value(message.body)
-    attributes = reader.attributes(message.attributes)
-    identity = content_hash(
-        [
-            resource.resource_id,
-            happened,
-            observed,
-            severity_number,
-            severity_text,
-            to_json(body),
-            event_name,
-            trace_id,
-            span_id,
-            message.flags,
-            to_json(attributes),
-            message.dropped_attributes_count,
-        ]
-    )
-    ordinal = seen.get(identity, 0)
-    seen[identity] = ordinal + 1
     return LogRecord(
         time=time,
         time_nanos=time_nanos,
         time_is_observed=not happened,
         observed_time=observed_time,
         observed_nanos=observed_nanos,
-        severity_number=severity_number,
-        severity_text=severity_text,
-        body=body,
-        event_name=event_name,
+        severity_number=_severity(message.severity_number, tally),
+        severity_text=reader.text(message.severity_text),
+        body=reader.value(message.body),
+        event_name=reader.text(message.event_name),
         trace_id=trace_id,
         span_id=span_id,
         flags=message.flags,
-        attributes=attributes,
+        attributes=reader.attributes(message.attributes),
         dropped_attributes_count=message.dropped_attributes_count,
         service_name=resource.service_name,
-        content_hash=identity,
-        ordinal=ordinal,
         resource=resource,
     )
 

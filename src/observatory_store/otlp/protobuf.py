@@ -14,7 +14,7 @@ from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from observatory_store.otlp import protobuf_points, repair, wire_format
+from observatory_store.otlp import limits, protobuf_points, repair, wire_format
 from observatory_store.otlp.decoded import InvalidRecordError, Tally
 from observatory_store.otlp.reader import MAX_DEPTH, Batch, Message, too_deep
 from observatory_store.otlp.salvage import salvage
@@ -48,6 +48,8 @@ _TYPES: dict[Signal, tuple[type[ProtobufMessage], ...]] = {
     ),
 }
 
+_SHAPES = {signal: limits.shape(types[0].DESCRIPTOR) for signal, types in _TYPES.items()}
+
 _CHILDREN = (1, 2, 2)
 """The field number of the children at each level, the same for every signal."""
 
@@ -63,6 +65,7 @@ class ProtobufReader:
 
     def batches(self, body: bytes) -> Iterator[Batch]:
         """Parse a body; an empty one is an empty request."""
+        limits.check_protobuf(body, _SHAPES[self._signal])
         try:
             request: Message = _TYPES[self._signal][0].FromString(body)
         except DecodeError:

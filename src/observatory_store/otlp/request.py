@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from observatory_store.otlp.decoded import InvalidRecordError, Tally
 from observatory_store.otlp.json import JsonReader
+from observatory_store.otlp.limits import MOST_RECORDS, at_most
 from observatory_store.otlp.media_type import MediaType
 from observatory_store.otlp.protobuf import ProtobufReader
 from observatory_store.otlp.resources import read_resource
@@ -37,14 +38,28 @@ def reader_for(signal: Signal, media_type: MediaType, tally: Tally) -> Reader:
 
 
 def senders(signal: Signal, body: bytes, reader: Reader, tally: Tally) -> Iterator[Sender]:
-    """Yield the records of a body by sender; those of an invalid resource are rejected."""
-    for entry, scope, records in reader.batches(body):
+    """Yield the records of a body by sender; those of an invalid resource are rejected.
+
+    Raises:
+        TooManyRecordsError: there are more than a request may have; also while records are read.
+
+    """
+    for entry, scope, records in at_most(MOST_RECORDS, reader.batches(body)):
+        counted = _counted(signal, records, reader, tally)
         try:
-            yield Sender(read_resource(entry, scope, reader), records)
+            yield Sender(read_resource(entry, scope, reader), counted)
         except InvalidRecordError as error:
-            count = sum(weight(signal, record, reader) for record in records)
+            count = sum(weight(signal, record, reader) for record in counted)
             if count:
                 tally.reject(f"in a resource or scope, {error}", count)
+
+
+def _counted(
+    signal: Signal, records: Iterable[Message], reader: Reader, tally: Tally
+) -> Iterator[Message]:
+    for record in records:
+        tally.count(weight(signal, record, reader))
+        yield record
 
 
 def weight(signal: Signal, record: Message, reader: Reader) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from observatory_store.otlp.decoded import InvalidRecordError, Tally
+from observatory_store.otlp.limits import MOST_RECORDS, at_most
 from observatory_store.otlp.reader import Batch
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def salvage(dissector: Dissector, body: bytes, tally: Tally) -> Iterator[Batch]:
                 scope = dissector.parse(scope_rest, 2)
             except InvalidRecordError as error:
                 for raw in records:
-                    tally.reject(str(error), _weight(dissector, raw))
+                    _reject(dissector, raw, error, tally)
                 continue
             yield Batch(entry, scope, _parsed(dissector, records, tally))
 
@@ -41,7 +42,7 @@ def _parsed(dissector: Dissector, records: Iterator[bytes], tally: Tally) -> Ite
         except InvalidRecordError as error:
             record = _with_sound_points(dissector, raw, tally)
             if record is None:
-                tally.reject(str(error), _weight(dissector, raw))
+                _reject(dissector, raw, error, tally)
                 continue
         yield record
 
@@ -50,7 +51,7 @@ def _with_sound_points(dissector: Dissector, raw: bytes, tally: Tally) -> Messag
     """Return a metric without the points that cannot be parsed; None if that does not help."""
     sound: list[bytes] = []
     reasons: list[str] = []
-    for point in dissector.points(raw):
+    for point in at_most(MOST_RECORDS, dissector.points(raw)):
         try:
             dissector.parse(point, 3)
         except InvalidRecordError as error:
@@ -68,6 +69,8 @@ def _with_sound_points(dissector: Dissector, raw: bytes, tally: Tally) -> Messag
     return metric
 
 
-def _weight(dissector: Dissector, raw: bytes) -> int:
-    """Return how many records ``partial_success`` counts for one: of a metric, its points."""
-    return sum(1 for _ in dissector.points(raw)) or 1
+def _reject(dissector: Dissector, raw: bytes, error: InvalidRecordError, tally: Tally) -> None:
+    """Count a record that is not parsed; of a metric, its points."""
+    count = sum(1 for _ in dissector.points(raw)) or 1
+    tally.count(count)
+    tally.reject(str(error), count)

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import msgspec
 
 from observatory_store.errors import InvalidInputError
-from observatory_store.repositories.page import TimeRange
+from observatory_store.repositories.page import TimeRange, check_range
 from observatory_store.repositories.session import Session
 from observatory_store.repositories.where import Where
 from observatory_store.sql import load
@@ -19,6 +19,8 @@ Interval = Literal["15m", "1h", "1d"]
 UsageGroup = Literal["provider", "model", "service", "environment"]
 
 MOST_ROWS = 10_000
+MOST_OF_USAGE = timedelta(days=1100)
+"""A little more than usage is kept."""
 QUARTER_HOUR = timedelta(minutes=15)
 
 _INTERVALS: dict[Interval, timedelta] = {
@@ -86,7 +88,8 @@ class AnalyticsRepository(Session):
             environment: only this environment.
 
         Raises:
-            InvalidInputError: an argument is not one of these, or the answer has over 10,000 rows.
+            InvalidInputError: an argument is not one of these, the range is over 1100 days, or the
+                answer has over 10,000 rows.
 
         """
         if unknown := sorted(set(group_by) - set(_GROUPS)):
@@ -94,7 +97,9 @@ class AnalyticsRepository(Session):
         if interval is not None and interval not in _INTERVALS:
             raise InvalidInputError(f"interval {interval!r} is none of {', '.join(_INTERVALS)}")
         width = None if interval is None else _INTERVALS[interval]
-        range_ = whole_quarter_hours(TimeRange(start, end))
+        asked = TimeRange(start, end)
+        check_range(asked, MOST_OF_USAGE)
+        range_ = whole_quarter_hours(asked)
         conditions = Where(
             self.project_id, range_.start, range_.end, width, list(group_by), MOST_ROWS + 1
         )

@@ -12,6 +12,7 @@ from observatory_store.repositories.page import (
     Page,
     TimeRange,
     check_limit,
+    check_range,
     decode_cursor,
     paginate,
     scope_of,
@@ -54,11 +55,13 @@ class LogRepository(Session):
         """Return log records of the range, newest first.
 
         Raises:
-            InvalidInputError: the limit is not from 1 to 1000, or an id is not hex.
+            InvalidInputError: the limit is not from 1 to 1000, the range is over 400 days, or an id
+                is not hex.
             InvalidCursorError: the cursor is not of this query.
 
         """
         check_limit(limit, MOST_LOGS)
+        check_range(range_)
         where = where or LogFilter()
         scope = scope_of("logs", range_, where)
         conditions = Where(self.project_id, range_.start, range_.end, limit + 1)
@@ -79,7 +82,7 @@ class LogRepository(Session):
         logs = [
             _log(record, resources.get(record["resource_id"], NO_RESOURCE)) for record in records
         ]
-        keys = [(log.time, log.content_hash, log.ordinal) for log in logs]
+        keys = [(record["time"], record["content_hash"], record["ordinal"]) for record in records]
         return paginate(logs, limit, scope, keys)
 
 

@@ -11,6 +11,7 @@ from observatory_store.repositories.page import (
     Page,
     TimeRange,
     check_limit,
+    check_range,
     decode_cursor,
     paginate,
     scope_of,
@@ -84,11 +85,12 @@ class MetricRepository(Session):
         """Return the points of a metric in the range: series by series, each in order of time.
 
         Raises:
-            InvalidInputError: the limit is not from 1 to 10,000.
+            InvalidInputError: the limit is not from 1 to 10,000, or the range is over 400 days.
             InvalidCursorError: the cursor is not of this query.
 
         """
         check_limit(limit, MOST_POINTS)
+        check_range(range_)
         where = where or PointFilter()
         scope = scope_of("points", name, range_, where)
         conditions = Where(self.project_id, range_.start, range_.end, limit + 1, name)

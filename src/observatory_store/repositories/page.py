@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
@@ -18,6 +17,9 @@ Row_co = TypeVar("Row_co", covariant=True)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+_Bigint = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_Content = Annotated[list[_Bigint | str], msgspec.Meta(min_length=1)]
 
 
 class TimeRange(msgspec.Struct, frozen=True):
@@ -33,6 +35,20 @@ class TimeRange(msgspec.Struct, frozen=True):
             )
         if self.start >= self.end:
             raise InvalidInputError("the range is empty: its start must be before its end")
+
+
+MOST_OF_A_LIST = timedelta(days=400)
+
+
+def check_range(range_: TimeRange, most: timedelta = MOST_OF_A_LIST) -> None:
+    """Check the length of a range.
+
+    Raises:
+        InvalidInputError: it is more than the most that the query takes.
+
+    """
+    if range_.end - range_.start > most:
+        raise InvalidInputError(f"the range is longer than {most.days} days: ask for a part of it")
 
 
 class Page(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
@@ -85,25 +101,31 @@ def encode_cursor(scope: str, key: Sequence[Any]) -> str:
 def decode_cursor(cursor: str, scope: str, *types: type) -> list[Any]:
     """Return the sort key in a cursor.
 
+    Args:
+        cursor: what :func:`encode_cursor` gave.
+        scope: of the query that the cursor is used in.
+        types: of the key's items: datetime, int (of 64 bits), or str, which is hex digits.
+
     Raises:
         InvalidCursorError: it is not a cursor, or one of another query.
 
     """
     try:
         content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True)
-        found, *key = msgspec.json.decode(content)
+        # Typed, so that what was made by hand is refused before it is built, however deep it is.
+        found, *key = msgspec.json.decode(content, type=_Content)
         if found == scope and len(key) == len(types):
             return [_restore(item, kind) for item, kind in zip(key, types, strict=True)]
-    except (binascii.Error, ValueError, TypeError, OverflowError, msgspec.DecodeError) as error:
+    except (ValueError, TypeError, OverflowError, msgspec.DecodeError) as error:
         raise InvalidCursorError("the cursor is not one that this route gave") from error
     raise InvalidCursorError("the cursor belongs to a query with other conditions")
 
 
-def _restore(item: Any, kind: type) -> Any:  # noqa: ANN401 - a JSON scalar
-    if kind is datetime:
-        return _EPOCH + int(item) * _MICROSECOND
-    if isinstance(item, bool) or not isinstance(item, kind):
+def _restore(item: int | str, kind: type) -> Any:  # noqa: ANN401 - what the type says
+    plain = int if kind is datetime else kind
+    if not isinstance(item, plain):
         raise TypeError(kind)
     if isinstance(item, str):
         bytes.fromhex(item)
-    return item
+        return item
+    return _EPOCH + item * _MICROSECOND if kind is datetime else item

@@ -9,10 +9,12 @@ import asyncpg
 import msgspec
 
 from observatory_store.database import Pool, translate_failures
-from observatory_store.errors import InvalidInputError
+from observatory_store.errors import InvalidInputError, QueryTooExpensiveError
 from observatory_store.rows import Resource
 from observatory_store.rows.attributes import decode_map
 from observatory_store.sql import load
+
+_BY_AN_ADMINISTRATOR = "user request"
 
 _SQL = load("reading")
 
@@ -29,6 +31,8 @@ class Session:
 
         Raises:
             InvalidInputError: a value is none of its column's type, as in a cursor made by hand.
+            QueryTooExpensiveError: it took longer than a statement may.
+            UnavailableError: the database cannot answer now.
 
         """
         with translate_failures():
@@ -36,6 +40,13 @@ class Session:
                 records: list[Any] = await self._pool.fetch(query, *arguments)
             except asyncpg.DataError as error:
                 raise InvalidInputError(f"a value of the query cannot be used: {error}") from error
+            except asyncpg.QueryCanceledError as error:
+                # The same code for two things, which only the message tells apart.
+                if _BY_AN_ADMINISTRATOR in str(error):
+                    raise
+                raise QueryTooExpensiveError(
+                    "the query takes longer than it may: narrow the range or the filter"
+                ) from error
         return records
 
     async def resources(self, ids: Iterable[int]) -> dict[int, Resource]:

@@ -13,6 +13,7 @@ from observatory_store.repositories.page import (
     Page,
     TimeRange,
     check_limit,
+    check_range,
     decode_cursor,
     paginate,
     scope_of,
@@ -66,11 +67,12 @@ class SpanRepository(Session):
         """Return spans that start in the range, newest first, without their payloads.
 
         Raises:
-            InvalidInputError: the limit is not from 1 to 1000.
+            InvalidInputError: the limit is not from 1 to 1000, the range is over 400 days.
             InvalidCursorError: the cursor is not of this query.
 
         """
         check_limit(limit, MOST_SPANS)
+        check_range(range_)
         where = where or SpanFilter()
         scope = scope_of("spans", range_, where)
         conditions = Where(self.project_id, range_.start, range_.end, limit + 1)
@@ -95,9 +97,14 @@ class SpanRepository(Session):
         """Return the spans of a trace that start from ``first`` to ``last``, with payloads."""
         arguments = (self.project_id, trace_id, first, last)
         records = await self.fetch(_SQL["spans_of_trace"], *arguments, limit)
+        if not records:
+            return []
+        # Not of the spans beyond the limit: there is no end of them, and each may be large.
+        arguments = (*arguments[:-1], records[-1]["start_time"])
+        span_ids = [record["span_id"] for record in records]
         payloads = {
             (record["span_id"], record["start_time"]): _payload(record)
-            for record in await self.fetch(_SQL["payloads_of_trace"], *arguments)
+            for record in await self.fetch(_SQL["payloads_of_trace"], *arguments, span_ids)
         }
         return await self._spans(records, payloads)
 

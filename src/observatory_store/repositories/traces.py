@@ -14,6 +14,7 @@ from observatory_store.repositories.page import (
     Page,
     TimeRange,
     check_limit,
+    check_range,
     decode_cursor,
     paginate,
     scope_of,
@@ -129,11 +130,12 @@ class TraceRepository(Session):
         """Return traces that start in the range, newest first.
 
         Raises:
-            InvalidInputError: the limit is not from 1 to 1000.
+            InvalidInputError: the limit is not from 1 to 1000, the range is over 400 days.
             InvalidCursorError: the cursor is not of this query.
 
         """
         check_limit(limit, MOST_TRACES)
+        check_range(range_)
         where = where or TraceFilter()
         scope = scope_of("traces", range_, where)
         before: tuple[Any, ...] = (range_.end, _LEAST_TRACE_ID)

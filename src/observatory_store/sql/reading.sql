@@ -4,6 +4,21 @@ FROM observatory.spans AS s
 WHERE s.project_id = $1
     AND s.start_time >= $2
     AND s.start_time < $3
+    -- How far back the page goes. A columnstore is read in the order of time alone, batch by batch; for
+    -- the whole order of the list it would be read to its end, and sorted, for every page.
+    AND s.start_time >= (
+        SELECT min(page.start_time)
+        FROM (
+            SELECT s.start_time
+            FROM observatory.spans AS s
+            WHERE s.project_id = $1
+                AND s.start_time >= $2
+                AND s.start_time < $3
+                /* where */
+            ORDER BY s.start_time DESC
+            LIMIT $4
+        ) AS page
+    )
     /* where */
 ORDER BY s.start_time DESC, s.trace_id DESC, s.span_id DESC
 LIMIT $4
@@ -25,6 +40,7 @@ WHERE p.project_id = $1
     AND p.trace_id = $2
     AND p.start_time >= $3
     AND p.start_time <= $4
+    AND p.span_id = ANY ($5::bytea[])
 
 -- name: resources_by_id
 SELECT r.*
@@ -70,6 +86,20 @@ FROM observatory.logs AS l
 WHERE l.project_id = $1
     AND l.time >= $2
     AND l.time < $3
+    -- As in list_spans.
+    AND l.time >= (
+        SELECT min(page.time)
+        FROM (
+            SELECT l.time
+            FROM observatory.logs AS l
+            WHERE l.project_id = $1
+                AND l.time >= $2
+                AND l.time < $3
+                /* where */
+            ORDER BY l.time DESC
+            LIMIT $4
+        ) AS page
+    )
     /* where */
 ORDER BY l.time DESC, l.content_hash DESC, l.ordinal DESC
 LIMIT $4

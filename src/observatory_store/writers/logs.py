@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from observatory_store.rows import LogRecord
 from observatory_store.rows.attributes import encode
+from observatory_store.writers.isolate import isolating
 from observatory_store.writers.submission import Outcome, Submission, Written
 from observatory_store.writers.writer import SQL, Batch, Writer
 
 _PLAIN = (
-    "ordinal",
     "time",
     "content_hash",
     "observed_time",
@@ -29,6 +29,7 @@ _NULLABLE = ("severity_text", "event_name", "flags", "dropped_attributes_count")
 _COLUMNS = (
     *_PLAIN,
     *_NULLABLE,
+    "ordinal",
     "project_id",
     "ingested_at",
     "resource_id",
@@ -41,29 +42,62 @@ _plain = attrgetter(*_PLAIN)
 _nullable = attrgetter(*_NULLABLE)
 
 
-_Accepted: TypeAlias = tuple[Outcome, Submission[LogRecord], LogRecord]
+_Numbered: TypeAlias = tuple[LogRecord, int]
+"""A record and its ordinal among the records of its submission that are alike in everything."""
+
+_Accepted: TypeAlias = tuple[Outcome, Submission[_Numbered], LogRecord, int]
+
+# What a value that no column takes does to the hash: a naive time, a lone surrogate, a huge number.
+_UNUSABLE: Final = (TypeError, ValueError, OverflowError, RecursionError)
 
 
 async def write_logs(writer: Writer, submissions: Sequence[Submission[LogRecord]]) -> list[Written]:
     """Store log records that are not stored yet, in one transaction.
 
-    A record outside the time limits is rejected alone.
+    A record outside the time limits is rejected alone. Records of one submission that are alike in
+    everything are all stored; one that another submission has as well is a replay.
     """
+    numbered, unusable = zip(*map(_number, submissions), strict=True)
+    # Here, because a submission that is halved must not be numbered again.
+    written = await isolating(partial(_write, writer), numbered)
+    return [one + rejected for one, rejected in zip(written, unusable, strict=True)]
+
+
+def _number(submission: Submission[LogRecord]) -> tuple[Submission[_Numbered], Written]:
+    alike: dict[tuple[datetime, int], int] = {}
+    rows: list[_Numbered] = []
+    outcome = Outcome()
+    for record in submission.rows:
+        try:
+            key = (record.time, record.content_hash)
+        except _UNUSABLE as error:
+            outcome.reject(f"a log record has a value that cannot be stored: {error}")
+            continue
+        ordinal = alike.get(key, 0)
+        alike[key] = ordinal + 1
+        rows.append((record, ordinal))
+    numbered = Submission(
+        project_id=submission.project_id, rows=rows, api_key_id=submission.api_key_id
+    )
+    return numbered, outcome.written()
+
+
+async def _write(writer: Writer, submissions: Sequence[Submission[_Numbered]]) -> list[Written]:
     return await writer.commit(partial(_insert, submissions), merge_stages=["stage_logs"])
 
 
-async def _insert(submissions: Sequence[Submission[LogRecord]], batch: Batch) -> list[Written]:
+async def _insert(submissions: Sequence[Submission[_Numbered]], batch: Batch) -> list[Written]:
     outcomes = [Outcome() for _ in submissions]
     accepted: list[_Accepted] = []
     for outcome, submission in zip(outcomes, submissions, strict=True):
-        for record in submission.rows:
+        for record, ordinal in submission.rows:
             if refusal := batch.limits.refusal("logs", "log time", record.time, batch.now):
                 outcome.reject(refusal)
             else:
                 outcome.accepted += 1
-                accepted.append((outcome, submission, record))
+                accepted.append((outcome, submission, record, ordinal))
     if accepted:
-        await batch.add_resources((one.project_id, log.resource) for _, one, log in accepted)
+        await batch.add_resources((one.project_id, log.resource) for _, one, log, _ in accepted)
         if batch.must_merge:
             await _merge(batch, accepted)
         else:
@@ -74,8 +108,8 @@ async def _insert(submissions: Sequence[Submission[LogRecord]], batch: Batch) ->
 async def _merge(batch: Batch, accepted: Sequence[_Accepted]) -> None:
     first: dict[tuple[int, datetime, int, int], _Accepted] = {}
     for each in accepted:
-        outcome, one, log = each
-        first.setdefault((one.project_id, log.time, log.content_hash, log.ordinal), each)
+        outcome, one, log, ordinal = each
+        first.setdefault((one.project_id, log.time, log.content_hash, ordinal), each)
         outcome.duplicates += 1
     await batch.copy("pg_temp.log_stage", _COLUMNS, _records(batch, list(first.values())))
     for row in await batch.connection.fetch(SQL["insert_logs"]):
@@ -83,13 +117,14 @@ async def _merge(batch: Batch, accepted: Sequence[_Accepted]) -> None:
 
 
 def _records(batch: Batch, accepted: Sequence[_Accepted]) -> list[tuple[Any, ...]]:
-    return [_record(one.project_id, batch.now, log) for _, one, log in accepted]
+    return [_record(one.project_id, batch.now, log, ordinal) for _, one, log, ordinal in accepted]
 
 
-def _record(project_id: int, now: datetime, record: LogRecord) -> tuple[Any, ...]:
+def _record(project_id: int, now: datetime, record: LogRecord, ordinal: int) -> tuple[Any, ...]:
     return (
         *_plain(record),
         *[value or None for value in _nullable(record)],
+        ordinal,
         project_id,
         now,
         record.resource.resource_id,

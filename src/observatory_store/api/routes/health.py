@@ -24,7 +24,7 @@ async def healthz() -> Response:
 @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
 async def readyz(services: TheServices) -> Response:
     """Tell whether the database is reachable, has the schema and takes writes."""
-    found = await readiness(services.pool)
+    found = await readiness(services.ingest)
     response = answer(found)
     if not found.ready:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE

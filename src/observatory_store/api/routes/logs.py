@@ -57,7 +57,7 @@ async def list_logs(
 ) -> Response:
     """List log records of the range, newest first; or an OTLP `LogsData` document."""
     within = parameters.page_range()
-    page = await LogRepository(services.pool, reader.project_id).list(
+    page = await LogRepository(services.reads, reader.project_id).list(
         within.range, parameters.condition(), limit=parameters.limit, cursor=within.cursor
     )
     next_cursor = within.next_cursor(page.next_cursor)

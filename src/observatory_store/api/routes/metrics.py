@@ -53,7 +53,7 @@ async def list_metrics(
     services: TheServices, reader: Reader, parameters: Annotated[MetricParameters, Query()]
 ) -> Response:
     """List metrics, by name."""
-    page = await MetricRepository(services.pool, reader.project_id).list(
+    page = await MetricRepository(services.reads, reader.project_id).list(
         prefix=parameters.prefix, limit=parameters.limit, cursor=parameters.cursor
     )
     return answer(
@@ -77,7 +77,7 @@ async def list_points(
     A name without points in the range, or that no metric has, gives an empty list.
     """
     within = parameters.page_range()
-    page = await MetricRepository(services.pool, reader.project_id).points(
+    page = await MetricRepository(services.reads, reader.project_id).points(
         name,
         within.range,
         PointFilter(service=parameters.service, attributes=pairs(parameters.attribute)),

@@ -73,7 +73,7 @@ async def list_spans(
 ) -> Response:
     """List spans that began in the range, newest first, without their payloads."""
     within = parameters.page_range()
-    page = await SpanRepository(services.pool, reader.project_id).list(
+    page = await SpanRepository(services.reads, reader.project_id).list(
         within.range, parameters.condition(), limit=parameters.limit, cursor=within.cursor
     )
     resources = Resources()

@@ -86,7 +86,7 @@ async def list_traces(
 ) -> Response:
     """List traces that began in the range, newest first."""
     within = parameters.page_range()
-    page = await TraceRepository(services.pool, reader.project_id).list(
+    page = await TraceRepository(services.reads, reader.project_id).list(
         within.range, parameters.condition(), limit=parameters.limit, cursor=within.cursor
     )
     return answer(
@@ -107,7 +107,7 @@ async def get_trace(
     parameters: Annotated[TreeParameters, Query()],
 ) -> Response:
     """Return a whole trace: its summary, and its spans depth first; or OTLP `TracesData`."""
-    trace = await TraceRepository(services.pool, reader.project_id).get(trace_id)
+    trace = await TraceRepository(services.reads, reader.project_id).get(trace_id)
     if trace is None:
         raise NotFoundError(f"there is no trace {trace_id.lower()}")
     match parameters.format:

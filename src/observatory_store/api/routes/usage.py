@@ -52,7 +52,7 @@ async def usage(
 ) -> Response:
     """Sum requests, errors, tokens and cost. The range is widened to whole quarter-hours."""
     asked = parameters.time_range()
-    rows = await AnalyticsRepository(services.pool, reader.project_id).usage(
+    rows = await AnalyticsRepository(services.reads, reader.project_id).usage(
         asked.start,
         asked.end,
         group_by=parameters.group_by,
