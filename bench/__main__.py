@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from bench import load as loads
-from bench.measure import BATCH, CONNECTIONS, Load, Measurement, OverHttp, bare_copy, store_write
+from bench.measure import (
+    BATCH,
+    CONNECTIONS,
+    WORKERS,
+    Load,
+    Measurement,
+    OverHttp,
+    bare_copy,
+    store_write,
+)
 from bench.sizes import bytes_a_span
 from observatory_store.devdb import Cluster, choose
 from observatory_store.schema import Migrator
@@ -69,6 +78,7 @@ async def _run(cluster: Cluster, arguments: argparse.Namespace) -> dict[str, Any
             "requests": len(load.protobuf),
             "bytes a span, protobuf": round(sum(map(len, load.protobuf)) / spans),
             "connections": CONNECTIONS,
+            "workers": WORKERS,
             "rows a COPY": BATCH,
             "rounds": arguments.rounds,
             "seed": arguments.seed,
@@ -78,7 +88,11 @@ async def _run(cluster: Cluster, arguments: argparse.Namespace) -> dict[str, Any
             way: [bare / one for one, bare in zip(taken, seconds["bare COPY"], strict=True)]
             for way, taken in seconds.items()
         },
-        "peak memory of the service, MiB": {
+        "processor time of the service, µs a span": {
+            "OTLP protobuf": over_protobuf.cpu_us[1:],
+            "OTLP JSON": over_json.cpu_us[1:],
+        },
+        "peak memory of a service process, MiB": {
             "OTLP protobuf": over_protobuf.peak_memory_mib,
             "OTLP JSON": over_json.peak_memory_mib,
         },
@@ -89,17 +103,22 @@ async def _run(cluster: Cluster, arguments: argparse.Namespace) -> dict[str, Any
 def _print(report: dict[str, Any]) -> None:
     for name, value in report["conditions"].items():
         print(f"{name + ':':24} {value}")
-    for title in ("spans a second", "ratio to bare COPY", "peak memory of the service, MiB"):
-        print(f"\n{title:34}{'min':>9}{'median':>9}{'max':>9}")
+    for title in (
+        "spans a second",
+        "ratio to bare COPY",
+        "processor time of the service, µs a span",
+        "peak memory of a service process, MiB",
+    ):
+        print(f"\n{title:42}{'min':>9}{'median':>9}{'max':>9}")
         for way, values in report[title].items():
             if values:
                 figures = (min(values), statistics.median(values), max(values))
                 form = "9.2f" if "ratio" in title else "9,.0f"
-                print(f"  {way:32}" + "".join(format(figure, form) for figure in figures))
+                print(f"  {way:40}" + "".join(format(figure, form) for figure in figures))
     print("\nbytes a span")
     for store, relations in report["bytes a span"].items():
         parts = ", ".join(f"{name} {size:,.0f}" for name, size in relations.items())
-        print(f"  {store:32}{sum(relations.values()):9,.0f}  ({parts})")
+        print(f"  {store:40}{sum(relations.values()):9,.0f}  ({parts})")
 
 
 if __name__ == "__main__":

@@ -91,17 +91,18 @@ class OverHttp:
         self._content_type = content_type
         self._bodies = bodies
         self.peak_memory_mib: list[float] = []
+        self.cpu_us: list[float] = []
 
     async def __call__(self, url: str, load: Load) -> float:
         """Start the service, send all bodies, return the seconds until all were answered 200."""
         async with service(url, workers=WORKERS) as running:
             bodies = self._bodies(load)
+            used = running.cpu_seconds()
             start = time.perf_counter()
             await post_all(
                 running.port, "/v1/traces", self._content_type, bodies, connections=CONNECTIONS
             )
             seconds = time.perf_counter() - start
-            memory = running.peak_memory_mib()
-            if memory is not None:
-                self.peak_memory_mib.append(memory)
+            self.cpu_us.append((running.cpu_seconds() - used) / len(load.spans) * 1e6)
+            self.peak_memory_mib.append(running.peak_memory_mib())
             return seconds

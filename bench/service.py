@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import re
 import socket
@@ -20,13 +19,28 @@ class Service:
         self.pid = pid
         self.port = port
 
-    def peak_memory_mib(self) -> float | None:
-        """Return the most memory that the process had resident, where the system tells it."""
-        with contextlib.suppress(OSError):
-            found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
-            if found:
-                return int(found[1]) / 1024
-        return None
+    def peak_memory_mib(self) -> float:
+        """Return the most memory that the largest of the processes had resident."""
+        return max(
+            int(found[1]) / 1024
+            for pid in self._processes()
+            if (found := re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()))
+        )
+
+    def cpu_seconds(self) -> float:
+        """Return what all the processes have used of the processors, in this program and for it."""
+        total = 0
+        for pid in self._processes():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])
+        return total / os.sysconf("SC_CLK_TCK")
+
+    def _processes(self) -> list[int]:
+        found = [self.pid]
+        for pid in found:
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):
+                found += [int(child) for child in children.read_text().split()]
+        return found
 
 
 @asynccontextmanager

@@ -1,5 +1,7 @@
 """LLM telemetry on PostgreSQL and TimescaleDB."""
 
+from observatory_store.errors import RecorderFullError, SpoolError
+from observatory_store.ingest.recording import Health, RecordingOptions
 from observatory_store.llm import LLMCall
 from observatory_store.repositories import (
     LogFilter,
@@ -28,6 +30,7 @@ from observatory_store.writers import Written
 
 __all__ = [
     "Event",
+    "Health",
     "LLMCall",
     "Link",
     "LogFilter",
@@ -38,9 +41,12 @@ __all__ = [
     "Page",
     "Payload",
     "PointFilter",
+    "RecorderFullError",
+    "RecordingOptions",
     "Resource",
     "Span",
     "SpanFilter",
+    "SpoolError",
     "Store",
     "TimeRange",
     "Trace",

@@ -55,6 +55,10 @@ class UnavailableError(ObservatoryError):
     """The database cannot take the work now; the same request may succeed later."""
 
 
+class OverloadedError(UnavailableError):
+    """The service holds as many requests, or as many bytes of them, as it may; try again later."""
+
+
 class SchemaNotAppliedError(UnavailableError):
     """The database lacks the schema; run `observatory-store schema apply` or `yoyo apply`."""
 
@@ -65,3 +69,11 @@ class MigrationError(ObservatoryError):
 
 class DevServerError(ObservatoryError):
     """The private development server could not be prepared or started."""
+
+
+class RecorderFullError(ObservatoryError):
+    """No more calls can wait to be stored, and ``when_full`` is ``raise``; this one is lost."""
+
+
+class SpoolError(ObservatoryError):
+    """The folder of the spool cannot be used; name one that this process may write to."""

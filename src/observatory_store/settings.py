@@ -43,6 +43,10 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024)] = 64 * MEBIBYTE
     """Largest request body, counted after decompression."""
 
+    queue_bytes: Annotated[int, Field(ge=1024)] = 64 * MEBIBYTE
+    """Most that the requests of one process may hold together, bodies and rows; beyond it they are
+    told at once to come back later. One alone may hold more, up to what its body may have."""
+
     pool_size: Annotated[int, Field(ge=1, le=200)] = 8
     """Most connections to the database that the queries of one process take."""
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from observatory_store.database import Pool, open_pool, translate_failures
+from observatory_store.errors import UnavailableError
 from observatory_store.ingest import priced
+from observatory_store.ingest.recorder import Recorder, open_recorder
+from observatory_store.ingest.recording import Health, RecordingOptions
+from observatory_store.ingest.spool import Spool
 from observatory_store.llm import LLMCall
 from observatory_store.pricing import GenAIPrices, Pricer
 from observatory_store.repositories import (
@@ -37,21 +43,26 @@ class Store:
     ...     trace = await store.traces.get(trace_id)
     """
 
-    def __init__(self, pool: Pool, writers: Writers, project_id: int, pricer: Pricer) -> None:
-        """Use :meth:`open` instead, unless the pool is shared with other projects' stores."""
+    def __init__(
+        self,
+        pool: Pool,
+        writers: Writers,
+        project_id: int | None,
+        pricer: Pricer,
+        *,
+        project: str = DEFAULT_PROJECT,
+    ) -> None:
+        """Use :meth:`open` instead, unless the pool is shared with other projects' stores.
+
+        Without ``project_id``, the first write asks the database for that of ``project``. A store
+        made like this writes and reads, but does not record.
+        """
+        self._pool = pool
         self._writers = writers
         self._pricer = pricer
-        self.project_id = project_id
-        self.traces = TraceRepository(pool, project_id)
-        """Lists of traces, and whole traces by id."""
-        self.spans = SpanRepository(pool, project_id)
-        """Lists of spans."""
-        self.logs = LogRepository(pool, project_id)
-        """Lists of log records."""
-        self.metrics = MetricRepository(pool, project_id)
-        """Metrics and their points."""
-        self.analytics = AnalyticsRepository(pool, project_id)
-        """Usage and cost, from the rollups."""
+        self._project = project
+        self._project_id = project_id
+        self._recorder: Recorder | None = None
         self.projects = ProjectRepository(pool)
         """All projects of the database."""
         self.keys = KeyRepository(pool)
@@ -68,8 +79,10 @@ class Store:
         pool_size: int = 4,
         statement_timeout_seconds: float = 30.0,
         lock_timeout_seconds: float = 5.0,
+        recording: RecordingOptions | None = None,
+        spool_dir: str | os.PathLike[str] | None = None,
     ) -> AsyncIterator[Store]:
-        """Open a store.
+        """Open a store; when the block ends, what was recorded is stored, or spooled, or dropped.
 
         Args:
             url: a libpq URL; ``OBSERVATORY_DATABASE_URL`` if it is None.
@@ -78,33 +91,110 @@ class Store:
             pool_size: most connections that this store opens.
             statement_timeout_seconds: longest that a statement may run.
             lock_timeout_seconds: longest that a statement may wait for a lock.
+            recording: how :meth:`record` queues; by default ``RecordingOptions()``.
+            spool_dir: folder for what is recorded while the database is away;
+                ``OBSERVATORY_SPOOL_DIR`` if it is None. An empty one is none.
 
         Raises:
-            UnavailableError: the database cannot be reached.
-            SchemaNotAppliedError: it lacks the schema.
+            UnavailableError: the database cannot be reached, and there is no spool.
+            SchemaNotAppliedError: it lacks the schema, and there is no spool.
             NotFoundError: it has no such project.
+            SpoolError: the spool's folder cannot be used.
 
         """
         if url is None:
             url = os.environ.get("OBSERVATORY_DATABASE_URL", DEFAULT_DATABASE_URL)
+        if spool_dir is None:
+            spool_dir = os.environ.get("OBSERVATORY_SPOOL_DIR", "")
+        options = recording or RecordingOptions()
         async with open_pool(
             url,
             max_size=pool_size,
             statement_timeout_seconds=statement_timeout_seconds,
             lock_timeout_seconds=lock_timeout_seconds,
         ) as pool:
-            found = await ProjectRepository(pool).get(project)
-            yield cls(pool, Writers(pool), found.project_id, pricer or GenAIPrices())
+            store = cls(pool, Writers(pool), None, pricer or GenAIPrices(), project=project)
+            spool = partial(Spool, Path(spool_dir), project, options.spool_bytes)
+            async with open_recorder(
+                store._commit,
+                store._find_project,
+                options,
+                spool if os.fspath(spool_dir) else None,
+                # To close it would wait for connections on which nothing comes any more.
+                on_failure=pool.terminate,
+            ) as store._recorder:
+                yield store
 
-    async def record(self, call: LLMCall) -> Written:
-        """Store one call of a model, with its cost; returns once it is committed.
+    @property
+    def project_id(self) -> int:
+        """Id of the project.
 
         Raises:
-            InvalidInputError: a field of the call is not usable; the message names it.
-            UnavailableError: the database cannot take it now.
+            UnavailableError: the database has been away since the store was opened.
 
         """
-        return await self.write_spans([call.to_span(datetime.now(UTC), _new_ids)])
+        if self._project_id is None:
+            raise UnavailableError("the database has been away since the store was opened")
+        return self._project_id
+
+    @property
+    def traces(self) -> TraceRepository:
+        """Lists of traces, and whole traces by id. Raises like :attr:`project_id`."""
+        return TraceRepository(self._pool, self.project_id)
+
+    @property
+    def spans(self) -> SpanRepository:
+        """Lists of spans. Raises like :attr:`project_id`."""
+        return SpanRepository(self._pool, self.project_id)
+
+    @property
+    def logs(self) -> LogRepository:
+        """Lists of log records. Raises like :attr:`project_id`."""
+        return LogRepository(self._pool, self.project_id)
+
+    @property
+    def metrics(self) -> MetricRepository:
+        """Metrics and their points. Raises like :attr:`project_id`."""
+        return MetricRepository(self._pool, self.project_id)
+
+    @property
+    def analytics(self) -> AnalyticsRepository:
+        """Usage and cost, from the rollups. Raises like :attr:`project_id`."""
+        return AnalyticsRepository(self._pool, self.project_id)
+
+    async def record(self, call: LLMCall) -> None:
+        """Have one call of a model stored, with its cost, in the background.
+
+        It returns at once, but for ``when_full="wait"``. A call that is not usable, a full queue, a
+        database that is away: none of them is the caller's trouble. They are logged, and counted in
+        :meth:`health`. Call it on the event loop that the store was opened on.
+
+        Raises:
+            RecorderFullError: the queue is full, with ``when_full="raise"`` only.
+
+        """
+        recorder = self._require_recorder()
+        try:
+            span = priced(call.to_span(datetime.now(UTC), _new_ids), self._pricer)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it
+            recorder.refuse(error)
+            return
+        await recorder.put(span)
+
+    async def flush(self) -> None:
+        """Wait until every call recorded so far is committed, or in the spool, or was dropped.
+
+        Without a spool that takes as long as the database is away: bound it by
+        ``asyncio.timeout``, which harms nothing.
+        """
+        await self._require_recorder().flush()
+
+    def health(self) -> Health:
+        """Return what became of the calls that were recorded. It asks nobody, so it costs nothing.
+
+        A store without a recorder has nothing to count.
+        """
+        return Health() if self._recorder is None else self._recorder.health()
 
     async def write_spans(self, spans: Iterable[Span]) -> Written:
         """Store spans; to store them again changes nothing.
@@ -115,9 +205,7 @@ class Store:
             UnavailableError: the database cannot take them now; to send them again is harmless.
 
         """
-        rows = [priced(span, self._pricer) for span in spans]
-        with translate_failures():
-            return await self._writers.spans.submit(self._submission(rows))
+        return await self._commit([priced(span, self._pricer) for span in spans])
 
     async def write_logs(self, records: Iterable[LogRecord]) -> Written:
         """Store log records; to store them again changes nothing.
@@ -127,8 +215,9 @@ class Store:
 
         """
         rows = list(records)
+        submission = await self._submission(rows)
         with translate_failures():
-            return await self._writers.logs.submit(self._submission(rows))
+            return await self._writers.logs.submit(submission)
 
     async def write_points(self, points: Iterable[MetricPoint]) -> Written:
         """Store metric points; to store them again changes nothing.
@@ -138,11 +227,28 @@ class Store:
 
         """
         rows = list(points)
+        submission = await self._submission(rows)
         with translate_failures():
-            return await self._writers.points.submit(self._submission(rows))
+            return await self._writers.points.submit(submission)
 
-    def _submission(self, rows: list[Any]) -> Submission[Any]:
+    async def _commit(self, spans: Sequence[Span]) -> Written:
+        submission = await self._submission(spans)
+        with translate_failures():
+            return await self._writers.spans.submit(submission)
+
+    async def _submission(self, rows: Sequence[Any]) -> Submission[Any]:
+        if self._project_id is None:
+            await self._find_project()
         return Submission(project_id=self.project_id, rows=rows)
+
+    async def _find_project(self) -> None:
+        found = await self.projects.get(self._project)
+        self._project_id = found.project_id
+
+    def _require_recorder(self) -> Recorder:
+        if self._recorder is None:
+            raise RuntimeError("this store does not record: open it by Store.open")
+        return self._recorder
 
 
 def _new_ids() -> tuple[str, str]:

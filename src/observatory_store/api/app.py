@@ -15,7 +15,7 @@ from observatory_store.api.parameters import refuse_repeated
 from observatory_store.api.routes import health, logs, metrics, otlp, spans, traces, usage
 from observatory_store.api.services import Services
 from observatory_store.database import open_pool
-from observatory_store.ingest import Receiver
+from observatory_store.ingest import Admission, Receiver
 from observatory_store.maintenance import keep_refreshed
 from observatory_store.otlp import Signal
 from observatory_store.pricing import GenAIPrices
@@ -60,6 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
                 settings=settings,
                 reads=reads,
                 ingest=ingest,
+                admission=Admission(settings.queue_bytes),
                 receiver=Receiver(Writers(ingest, writers=settings.writers), GenAIPrices()),
                 authenticator=Authenticator(ingest, settings.auth),
                 measurements=measurements,

@@ -13,14 +13,16 @@ from observatory_store.errors import (
     UndecodableError,
     UnsupportedMediaTypeError,
 )
+from observatory_store.ingest import Ticket
 
 _GZIP = zlib.MAX_WBITS | 16
+_SECONDS = 60
 _PIECE = 1024 * 1024
 """Most that is decompressed before other requests have their turn."""
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """Return the body after decompression.
+async def read_body(request: Request, limit: int, ticket: Ticket) -> bytes:
+    """Return the body after decompression, held on the ticket.
 
     Reading stops where the limit is passed, on the wire or after decompression, so that no more
     than about the limit is ever held.
@@ -28,7 +30,8 @@ async def read_body(request: Request, limit: int) -> bytes:
     Raises:
         UnsupportedMediaTypeError: the content encoding is neither gzip nor identity.
         BodyTooLargeError: the body is over the limit.
-        UndecodableError: the body is not gzip, or ends too early.
+        UndecodableError: the body is not gzip, ends too early, or takes over a minute to arrive.
+        OverloadedError: requests hold too much together.
 
     """
     encoding = request.headers.get("content-encoding", "").strip().lower()
@@ -42,7 +45,15 @@ async def read_body(request: Request, limit: int) -> bytes:
     pieces = _within(request.stream(), limit)
     if encoding.endswith("gzip"):
         pieces = _within(_inflated(pieces), limit)
-    return b"".join([piece async for piece in pieces])
+    held: list[bytes] = []
+    try:
+        async with asyncio.timeout(_SECONDS):
+            async for piece in pieces:
+                ticket.hold(len(piece))
+                held.append(piece)
+    except TimeoutError as error:
+        raise UndecodableError(f"the body did not arrive within {_SECONDS} seconds") from error
+    return b"".join(held)
 
 
 async def _within(pieces: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from observatory_store.api.authentication import Authenticator
 from observatory_store.api.measurements import Measurements
 from observatory_store.database import Pool
-from observatory_store.ingest import Receiver
+from observatory_store.ingest import Admission, Receiver
 from observatory_store.settings import Settings
 
 
@@ -23,6 +23,7 @@ class Services:
     """For queries."""
     ingest: Pool
     """For all else: what is sent, keys, the service's own work. No query keeps that waiting."""
+    admission: Admission
     receiver: Receiver
     authenticator: Authenticator
     measurements: Measurements

@@ -69,6 +69,8 @@ async def open_store(database_url: str | None, project: str) -> AsyncIterator[St
     async with Store.open(
         settings.database_url.get_secret_value(),
         project=project,
+        # A gateway's spool is none of ours to replay.
+        spool_dir="",
         statement_timeout_seconds=settings.statement_timeout_seconds,
         lock_timeout_seconds=settings.lock_timeout_seconds,
     ) as store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -27,7 +28,9 @@ BACKLOG = 2048
 
 def application() -> Application:
     """Return the service with the settings of the environment: what each worker process runs."""
-    return create_app(read_settings())
+    app = create_app(read_settings())
+    _collect_seldom()
+    return app
 
 
 def run_service(settings: Settings, listener: socket.socket) -> None:
@@ -38,6 +41,7 @@ def run_service(settings: Settings, listener: socket.socket) -> None:
 
     """
     server = uvicorn.Server(_config(create_app(settings), settings))
+    _collect_seldom()
     with suppress(KeyboardInterrupt), terminating():
         server.run(sockets=[listener])
     if not server.started:
@@ -103,6 +107,14 @@ def terminating() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _collect_seldom() -> None:
+    # A request makes tens of thousands of objects that live until its commit, none in a cycle: to
+    # look for cycles among them each few hundred takes 7 % of the processor's time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

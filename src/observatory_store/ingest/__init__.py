@@ -1,6 +1,7 @@
 """From what arrives to what is stored: decode, find the LLM columns, price, write."""
 
+from observatory_store.ingest.admission import Admission, Ticket
 from observatory_store.ingest.columns import priced, span_columns
 from observatory_store.ingest.receiver import Receipt, Receiver
 
-__all__ = ["Receipt", "Receiver", "priced", "span_columns"]
+__all__ = ["Admission", "Receipt", "Receiver", "Ticket", "priced", "span_columns"]

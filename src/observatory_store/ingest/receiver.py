@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from observatory_store.database import translate_failures
+from observatory_store.ingest.admission import ROW_BYTES, Ticket
 from observatory_store.ingest.columns import span_columns
 from observatory_store.otlp import (
     Decoded,
@@ -23,6 +24,9 @@ from observatory_store.pricing import Pricer
 from observatory_store.writers import GroupCommit, Submission, Writers
 
 LARGE_BODY = 1024 * 1024
+
+DEADLINE_SECONDS = 30.0
+"""Longest that a request waits for its commit. OpenTelemetry's exporters give up after ten."""
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,12 +54,14 @@ class Receiver:
         *,
         project_id: int,
         api_key_id: int | None = None,
+        ticket: Ticket | None = None,
     ) -> Receipt:
         """Store what one request carries, and return once it is committed.
 
         Raises:
             UndecodableError: the body is not what its media type says; nothing was stored.
             TooManyRecordsError: it holds more than one request may; nothing was stored.
+            OverloadedError: requests hold too much together; nothing was stored.
             UnavailableError: the database cannot take it now; to send it again is harmless.
 
         """
@@ -79,9 +85,14 @@ class Receiver:
                 decoded = await asyncio.to_thread(decode)
         else:
             decoded = decode()
+        # The rows have copies of what was in it, and wait for their commit.
+        del body, decode
+        if ticket is not None:
+            ticket.hold(len(decoded.rows) * ROW_BYTES)
         submission = Submission(project_id=project_id, rows=decoded.rows, api_key_id=api_key_id)
         with translate_failures():
-            written = await group.submit(submission)
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                written = await group.submit(submission)
         return Receipt(
             accepted=len(decoded.rows) - written.rejected,
             rejected=decoded.rejected + written.rejected,

@@ -108,20 +108,19 @@ class ProtobufReader:
         """Return a ``KeyValue`` list as a dict; of equal keys the last wins."""
         result: Attributes = {}
         for pair in pairs:
-            key = pair.key
+            key, value = pair.key, pair.value
             if "\0" in key:
                 key = self.text(key)
-            value = pair.value
+            # Most values are texts, and to ask for the text costs less than to ask what there is.
+            text = value.string_value
+            if text:
+                result[key] = self.text(text) if "\0" in text else text
+                continue
             match value.WhichOneof("value"):
-                case "string_value":
-                    text = value.string_value
-                    result[key] = self.text(text) if "\0" in text else text
                 case "int_value":
                     result[key] = value.int_value
                 case "double_value":
                     result[key] = value.double_value
-                case "bool_value":
-                    result[key] = value.bool_value
                 case _:
                     result[key] = self.value(value, depth)
         return result

@@ -72,16 +72,21 @@ async def _receive(
     signal: Signal, request: Request, services: Services, sender: Caller
 ) -> Response:
     media_type = MediaType.parse(request.headers.get("content-type"))
-    body = await read_body(request, services.settings.max_body_bytes)
-    begin = time.perf_counter()
-    receipt = await services.receiver.receive(
-        signal,
-        body,
-        media_type,
-        project_id=sender.project_id,
-        api_key_id=sender.api_key_id,
-    )
-    services.measurements.received(signal, len(body), time.perf_counter() - begin, receipt)
+    with services.admission.enter() as ticket:
+        body = await read_body(request, services.settings.max_body_bytes, ticket)
+        size = len(body)
+        begin = time.perf_counter()
+        receiving = services.receiver.receive(
+            signal,
+            body,
+            media_type,
+            project_id=sender.project_id,
+            api_key_id=sender.api_key_id,
+            ticket=ticket,
+        )
+        del body
+        receipt = await receiving
+    services.measurements.received(signal, size, time.perf_counter() - begin, receipt)
     content = encode_response(
         signal, media_type, rejected=receipt.rejected, message=receipt.message
     )

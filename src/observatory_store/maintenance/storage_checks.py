@@ -1,0 +1,186 @@
+"""What `doctor` asks of the tables and of the work on them: jobs, rollups, retention, prices."""
+
+from __future__ import annotations
+
+from observatory_store.database import Connection
+from observatory_store.maintenance.finding import Finding, ok, problem, warning
+from observatory_store.maintenance.rollups import OVERDUE
+from observatory_store.maintenance.statistics import JobState, read_jobs, read_lag
+from observatory_store.sql import load
+
+_SQL = load("maintenance")
+
+LARGE_LEDGER_BYTES = 64 * 1024 * 1024
+_MOST_MODELS = 5
+_MEBIBYTE = 1024 * 1024
+
+
+async def check_policies(connection: Connection) -> list[Finding]:
+    """Compare the policies with the jobs of TimescaleDB that carry them out (community)."""
+    findings = []
+    for row in await connection.fetch(_SQL["policy_jobs"]):
+        for kind, expected, actual, agrees in (
+            ("retention", row["retention"], row["drop_after"], row["retention_agrees"]),
+            (
+                "columnstore",
+                row["columnstore_after"],
+                row["compress_after"],
+                row["columnstore_agrees"],
+            ),
+        ):
+            if not agrees:
+                findings.append(
+                    _disagreement(row["relation"], row["target"], kind, expected, actual)
+                )
+    for row in await connection.fetch(_SQL["refresh_jobs"]):
+        if not row["is_there"]:
+            findings.append(
+                problem(
+                    "policies",
+                    f"No job refreshes {row['relation']}: usage is counted from spans at each query, "
+                    "and is lost with them.",
+                    f"Run SELECT add_continuous_aggregate_policy('observatory_private."
+                    f"{row['relation']}', start_offset => interval '{row['retention']}' - interval "
+                    "'2 days', end_offset => interval '15 minutes', schedule_interval => interval "
+                    "'5 minutes').",
+                )
+            )
+        elif not row["is_safe"]:
+            findings.append(
+                problem(
+                    "policies",
+                    f"The refresh of {row['relation']} looks back {row['start_offset'] or 'for ever'},"
+                    f" and spans are kept {row['retention']}: it wipes the usage whose spans are gone.",
+                    "Add the refresh policy anew, with a start_offset two days shorter than the "
+                    "retention of spans.",
+                )
+            )
+    return findings or [ok("policies", "TimescaleDB's jobs carry out the policies as they are.")]
+
+
+def _disagreement(
+    relation: str, target: str, kind: str, expected: str | None, actual: str | None
+) -> Finding:
+    remove = f"CALL remove_{kind}_policy('{target}')"
+    add = f"CALL add_{kind}_policy('{target}', interval '{expected}')"
+    if kind == "retention":
+        remove, add = remove.replace("CALL", "SELECT"), add.replace("CALL", "SELECT")
+    steps = [*([remove] if actual else []), *([add] if expected else [])]
+    says = f"{expected}" if expected else "never"
+    does = f"the job takes {actual}" if actual else "there is no job"
+    return problem(
+        "policies",
+        f"The {kind} policy of {relation} says {says}, and {does}.",
+        f"Run {'; '.join(steps)}; or mend observatory.policies.",
+    )
+
+
+async def check_jobs(connection: Connection) -> list[Finding]:
+    """Tell which background jobs fail, rest or are late (community)."""
+    jobs = await read_jobs(connection)
+    scheduler = await connection.fetchrow(_SQL["scheduler"])
+    idle = scheduler["is_old"] and not any(job.has_run for job in jobs)
+    if scheduler["is_off"] or scheduler["is_restoring"] or idle:
+        if scheduler["is_off"]:
+            why, to_do = "has no workers", "Raise timescaledb.max_background_workers and restart."
+        elif scheduler["is_restoring"]:
+            why, to_do = "waits for a restore to end", "Run SELECT timescaledb_post_restore()."
+        else:
+            why, to_do = (
+                "has not run a job since the schema was made",
+                "Raise timescaledb.max_background_workers and max_worker_processes, and look for the "
+                "scheduler in the server's log.",
+            )
+        return [problem("jobs", f"TimescaleDB's scheduler {why}: nothing expires.", to_do)]
+    findings = [_unwell(job) for job in jobs if job.failed or job.overdue or not job.scheduled]
+    return findings or [ok("jobs", f"None of {len(jobs)} background jobs fails or is late.")]
+
+
+def _unwell(job: JobState) -> Finding:
+    name = f"The {job.job} job of {job.relation} ({job.job_id})"
+    if not job.scheduled:
+        return problem(
+            "jobs", f"{name} is paused.", f"Run SELECT alter_job({job.job_id}, scheduled => true)."
+        )
+    if job.failed:
+        return problem(
+            "jobs",
+            f"{name} failed: {job.error or 'its owner can see why'}.",
+            f"Mend that, then run CALL run_job({job.job_id}) to see it succeed.",
+        )
+    return problem(
+        "jobs",
+        f"{name} should have begun over an hour ago.",
+        "Raise timescaledb.max_background_workers, or look for a job that never ends in "
+        "timescaledb_information.job_stats.",
+    )
+
+
+async def check_rollups(connection: Connection) -> list[Finding]:
+    """Tell whether the rollups keep up, and how large their ledger is."""
+    lag = await read_lag(connection)
+    findings = []
+    if lag.seconds > OVERDUE.total_seconds():
+        findings.append(
+            problem(
+                "rollups",
+                f"{lag.buckets:,} quarter-hours wait for a refresh, the oldest since "
+                f"{lag.seconds / 60:,.0f} minutes.",
+                "Run `observatory-store rollups refresh`, and see that the service or a timer with "
+                "`observatory-store maintain` runs.",
+            )
+        )
+    else:
+        findings.append(ok("rollups", f"{lag.buckets:,} quarter-hours wait, none for long."))
+    size = f"{lag.bytes / _MEBIBYTE:,.1f} MiB with {lag.notes:,} notes"
+    if lag.bytes > LARGE_LEDGER_BYTES:
+        findings.append(
+            warning(
+                "ledger",
+                f"The rollups' ledger takes {size}: reading it slows every query of usage.",
+                "Run VACUUM (FULL) observatory_private.changed_buckets after a refresh, and see that "
+                "autovacuum keeps up.",
+            )
+        )
+    else:
+        findings.append(ok("ledger", f"The rollups' ledger takes {size}."))
+    return findings
+
+
+async def check_retention(connection: Connection) -> list[Finding]:
+    """Tell which relations hold what `maintain` should have dropped (apache and postgres)."""
+    findings = []
+    for row in await connection.fetch(_SQL["expected_gone"]):
+        oldest = await connection.fetchval(_SQL[f"oldest_{row['relation']}"], row["before"])
+        if oldest is not None:
+            findings.append(
+                problem(
+                    "retention",
+                    f"{row['relation']} keeps {row['retention']}, and its oldest row is of "
+                    f"{oldest:%Y-%m-%d}.",
+                    "Run `observatory-store maintain`, and have a timer run it daily.",
+                )
+            )
+    return findings or [ok("retention", "Nothing is older than its retention says.")]
+
+
+async def check_prices(connection: Connection) -> list[Finding]:
+    """Tell which models of the last day have no price."""
+    rows = await connection.fetch(_SQL["unpriced"])
+    if not rows:
+        return [ok("prices", "Every call of the last day has a cost.")]
+    models = [
+        f"{row['provider'] or 'unknown'}/{row['model'] or 'unknown'} ({row['requests']:,})"
+        for row in rows[:_MOST_MODELS]
+    ]
+    if len(rows) > _MOST_MODELS:
+        models.append(f"{len(rows) - _MOST_MODELS} more models")
+    requests = sum(row["requests"] for row in rows)
+    return [
+        warning(
+            "prices",
+            f"{requests:,} calls of the last day have no cost: {', '.join(models)}.",
+            "Have the senders give the model's usual name and its token counts, or upgrade "
+            "genai-prices, which knows the prices.",
+        )
+    ]
