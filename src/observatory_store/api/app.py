@@ -54,14 +54,18 @@ def create_app(settings: Settings) -> FastAPI:
                 application_name="observatory-store reads",
             ) as reads,
         ):
+            admission = Admission(settings.queue_bytes)
+            writers = Writers(ingest, writers=settings.writers)
             measurements.watch("ingest", ingest)
             measurements.watch("reads", reads)
+            measurements.watch_admission(admission)
+            measurements.watch_writers(writers)
             app.state.services = Services(
                 settings=settings,
                 reads=reads,
                 ingest=ingest,
-                admission=Admission(settings.queue_bytes),
-                receiver=Receiver(Writers(ingest, writers=settings.writers), GenAIPrices()),
+                admission=admission,
+                receiver=Receiver(writers, GenAIPrices()),
                 authenticator=Authenticator(ingest, settings.auth),
                 measurements=measurements,
             )

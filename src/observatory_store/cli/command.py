@@ -13,6 +13,7 @@ import typer
 from observatory_store.cli import (
     demo,
     dev,
+    doctor,
     keys,
     maintain,
     projects,
@@ -41,6 +42,7 @@ application.command("serve")(serve.serve)
 application.command("dev")(dev.dev)
 application.command("demo")(demo.demo)
 application.add_typer(schema.verbs, name="schema")
+application.command("doctor")(doctor.doctor)
 application.command("maintain")(maintain.maintain)
 application.add_typer(rollups.verbs, name="rollups")
 application.add_typer(projects.verbs, name="projects")

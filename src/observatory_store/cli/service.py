@@ -8,6 +8,9 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import parent_process
+from multiprocessing.process import BaseProcess
+from threading import Thread
 from types import FrameType
 from typing import Any, NoReturn, TypeAlias
 
@@ -30,6 +33,7 @@ def application() -> Application:
     """Return the service with the settings of the environment: what each worker process runs."""
     app = create_app(read_settings())
     _collect_seldom()
+    _end_with_parent()
     return app
 
 
@@ -97,6 +101,19 @@ def address(listener: socket.socket) -> str:
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         host = "localhost"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _end_with_parent() -> None:
+    # uvicorn's workers outlive a parent that is killed, unwatched, and keep the port from the
+    # service that is started in its place.
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_terminate_after, args=[parent], daemon=True).start()
+
+
+def _terminate_after(parent: BaseProcess) -> None:
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @contextmanager

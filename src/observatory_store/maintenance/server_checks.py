@@ -119,7 +119,7 @@ async def check_migrations(connection: Connection, known: Sequence[str]) -> list
         findings.append(
             problem(
                 "schema",
-                f"The database has migrations that this version does not know: {', '.join(unknown)}.",
+                f"This version does not know migrations that were applied: {', '.join(unknown)}.",
                 "Run the version of observatory-store that applied them, or a newer one.",
             )
         )
@@ -143,27 +143,27 @@ def check_writable(server: Server) -> list[Finding]:
 
 def check_durability(server: Server) -> list[Finding]:
     """Tell whether what is acknowledged outlives a crash of the server."""
+    findings = []
     off = [name for name in ("fsync", "full_page_writes") if not getattr(server, name)]
     if off:
-        return [
+        findings.append(
             problem(
                 "durability",
-                f"{' and '.join(off)} {'are' if len(off) > 1 else 'is'} off: a crash of the machine "
-                "may destroy the database.",
+                f"A crash of the machine may destroy the database: {' and '.join(off)} off.",
                 "Switch it on, unless this is a database for tests.",
             )
-        ]
+        )
     if server.synchronous_commit == "off":
-        return [
+        findings.append(
             warning(
                 "durability",
-                "synchronous_commit is off: a crash of the server loses up to a second of what was "
-                "acknowledged.",
+                "A crash of the server loses up to a second of what was acknowledged: "
+                "synchronous_commit off.",
                 "Switch it on for this role or database, or accept it: docs/operations.md tells "
                 "what each choice costs.",
             )
-        ]
-    return [
+        )
+    return findings or [
         ok("durability", f"synchronous_commit is {server.synchronous_commit}, and fsync is on.")
     ]
 
@@ -187,8 +187,8 @@ async def check_compression(connection: Connection, server: Server) -> list[Find
         return [
             warning(
                 "lz4",
-                "The server was built without lz4, and compresses long values by pglz, at two thirds "
-                "of the speed of writing.",
+                "The server was built without lz4 and compresses long values by pglz, which makes "
+                "writing a third slower.",
                 "Use a build of PostgreSQL with lz4, as those of Debian, Red Hat and Docker are.",
             )
         ]
@@ -222,7 +222,7 @@ async def check_clock(
             "clock",
             f"The clock of this machine is {round(skew.total_seconds()):,} seconds {direction} "
             "the server's.",
-            "Have both synchronized by NTP: records are accepted by the service's clock, and dropped "
-            "by the server's.",
+            "Synchronize both by NTP: the service accepts records by its clock, and the server "
+            "drops them by its own.",
         )
     ]

@@ -15,6 +15,13 @@ _MOST_MODELS = 5
 _MEBIBYTE = 1024 * 1024
 
 
+async def check_upkeep(connection: Connection) -> list[Finding]:
+    """Tell whether what has to expire does, by whatever does it on this edition."""
+    if await connection.fetchval(_SQL["edition"]) == "community":
+        return [*await check_policies(connection), *await check_jobs(connection)]
+    return await check_retention(connection)
+
+
 async def check_policies(connection: Connection) -> list[Finding]:
     """Compare the policies with the jobs of TimescaleDB that carry them out (community)."""
     findings = []
@@ -37,8 +44,8 @@ async def check_policies(connection: Connection) -> list[Finding]:
             findings.append(
                 problem(
                     "policies",
-                    f"No job refreshes {row['relation']}: usage is counted from spans at each query, "
-                    "and is lost with them.",
+                    f"No job refreshes {row['relation']}: usage is counted from spans at each "
+                    "query, and is lost with them.",
                     f"Run SELECT add_continuous_aggregate_policy('observatory_private."
                     f"{row['relation']}', start_offset => interval '{row['retention']}' - interval "
                     "'2 days', end_offset => interval '15 minutes', schedule_interval => interval "
@@ -49,8 +56,9 @@ async def check_policies(connection: Connection) -> list[Finding]:
             findings.append(
                 problem(
                     "policies",
-                    f"The refresh of {row['relation']} looks back {row['start_offset'] or 'for ever'},"
-                    f" and spans are kept {row['retention']}: it wipes the usage whose spans are gone.",
+                    f"The refresh of {row['relation']} looks back "
+                    f"{row['start_offset'] or 'for ever'}, and spans are kept {row['retention']}: "
+                    "it wipes the usage whose spans are gone.",
                     "Add the refresh policy anew, with a start_offset two days shorter than the "
                     "retention of spans.",
                 )
@@ -80,37 +88,50 @@ async def check_jobs(connection: Connection) -> list[Finding]:
     jobs = await read_jobs(connection)
     scheduler = await connection.fetchrow(_SQL["scheduler"])
     idle = scheduler["is_old"] and not any(job.has_run for job in jobs)
-    if scheduler["is_off"] or scheduler["is_restoring"] or idle:
-        if scheduler["is_off"]:
-            why, to_do = "has no workers", "Raise timescaledb.max_background_workers and restart."
-        elif scheduler["is_restoring"]:
-            why, to_do = "waits for a restore to end", "Run SELECT timescaledb_post_restore()."
-        else:
-            why, to_do = (
-                "has not run a job since the schema was made",
-                "Raise timescaledb.max_background_workers and max_worker_processes, and look for the "
-                "scheduler in the server's log.",
-            )
-        return [problem("jobs", f"TimescaleDB's scheduler {why}: nothing expires.", to_do)]
-    findings = [_unwell(job) for job in jobs if job.failed or job.overdue or not job.scheduled]
+    if scheduler["is_off"]:
+        return [_scheduler("has no workers", "Raise timescaledb.max_background_workers, restart.")]
+    if scheduler["is_restoring"]:
+        return [_scheduler("waits for a restore", "Run SELECT timescaledb_post_restore().")]
+    if idle:
+        to_do = "Raise max_worker_processes, and look for the scheduler in the server's log."
+        return [_scheduler("has not run a job since the schema was made", to_do)]
+    failed: dict[str, list[JobState]] = {}
+    for job in jobs:
+        if job.failed and job.scheduled:
+            failed.setdefault(job.error or "their owner can see why", []).append(job)
+    findings = [_failed(alike, error) for error, alike in failed.items()]
+    findings += [
+        _unwell(job) for job in jobs if not job.scheduled or (job.overdue and not job.failed)
+    ]
     return findings or [ok("jobs", f"None of {len(jobs)} background jobs fails or is late.")]
 
 
+def _scheduler(why: str, to_do: str) -> Finding:
+    return problem("jobs", f"TimescaleDB's scheduler {why}, so that nothing expires.", to_do)
+
+
+def _name(job: JobState) -> str:
+    return f"{job.job} of {job.relation} ({job.job_id})"
+
+
+def _failed(jobs: list[JobState], error: str) -> Finding:
+    return problem(
+        "jobs",
+        f"Background jobs fail: {', '.join(map(_name, jobs))}: {error.rstrip('.')}.",
+        f"Mend that; until then, CALL run_job({jobs[0].job_id}) does the work of the job at once.",
+    )
+
+
 def _unwell(job: JobState) -> Finding:
-    name = f"The {job.job} job of {job.relation} ({job.job_id})"
     if not job.scheduled:
         return problem(
-            "jobs", f"{name} is paused.", f"Run SELECT alter_job({job.job_id}, scheduled => true)."
-        )
-    if job.failed:
-        return problem(
             "jobs",
-            f"{name} failed: {job.error or 'its owner can see why'}.",
-            f"Mend that, then run CALL run_job({job.job_id}) to see it succeed.",
+            f"A background job is paused: {_name(job)}.",
+            f"Run SELECT alter_job({job.job_id}, scheduled => true).",
         )
     return problem(
         "jobs",
-        f"{name} should have begun over an hour ago.",
+        f"A background job should have begun over an hour ago: {_name(job)}.",
         "Raise timescaledb.max_background_workers, or look for a job that never ends in "
         "timescaledb_information.job_stats.",
     )
@@ -138,8 +159,8 @@ async def check_rollups(connection: Connection) -> list[Finding]:
             warning(
                 "ledger",
                 f"The rollups' ledger takes {size}: reading it slows every query of usage.",
-                "Run VACUUM (FULL) observatory_private.changed_buckets after a refresh, and see that "
-                "autovacuum keeps up.",
+                "Run VACUUM (FULL) observatory_private.changed_buckets after a refresh, and see "
+                "that autovacuum keeps up.",
             )
         )
     else:
@@ -151,7 +172,8 @@ async def check_retention(connection: Connection) -> list[Finding]:
     """Tell which relations hold what `maintain` should have dropped (apache and postgres)."""
     findings = []
     for row in await connection.fetch(_SQL["expected_gone"]):
-        oldest = await connection.fetchval(_SQL[f"oldest_{row['relation']}"], row["before"])
+        query = _SQL.get(f"oldest_{row['relation']}")
+        oldest = await connection.fetchval(query, row["before"]) if query else None
         if oldest is not None:
             findings.append(
                 problem(

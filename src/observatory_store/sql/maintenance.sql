@@ -131,3 +131,213 @@ WHERE ctid = ANY (ARRAY(SELECT ctid FROM observatory.logs WHERE time < $1 LIMIT 
 DELETE FROM observatory_private.llm_usage_15m_history
 WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM observatory_private.llm_usage_15m_history WHERE bucket < $1 LIMIT $2))
+
+-- name: rollup_lag
+SELECT
+    count(DISTINCT (project_id, bucket)) AS buckets,
+    count(*) AS notes,
+    coalesce(extract(epoch FROM now() - min(noted_at)), 0)::double precision AS seconds,
+    pg_total_relation_size('observatory_private.changed_buckets') AS bytes
+FROM observatory_private.changed_buckets
+
+-- name: limit_measuring
+SET LOCAL statement_timeout = 1000; SET LOCAL lock_timeout = 200
+
+-- name: limit_examining
+SET LOCAL statement_timeout = 30000; SET LOCAL lock_timeout = 2000
+
+-- name: relation_sizes
+SELECT
+    c.relname AS relation,
+    pg_total_relation_size(c.oid) AS bytes,
+    NULL::bigint AS chunks,
+    NULL::bigint AS columnstore_chunks
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname IN ('observatory', 'observatory_private')
+    AND c.relkind = 'r'
+ORDER BY 1
+
+-- name: hypertable_sizes
+WITH hypertable AS (
+    SELECT h.hypertable_schema, h.hypertable_name, coalesce(a.view_name, h.hypertable_name) AS relation
+    FROM timescaledb_information.hypertables AS h
+    LEFT JOIN timescaledb_information.continuous_aggregates AS a
+        ON a.materialization_hypertable_schema = h.hypertable_schema
+        AND a.materialization_hypertable_name = h.hypertable_name
+    WHERE coalesce(a.view_schema, h.hypertable_schema) IN ('observatory', 'observatory_private')
+),
+chunk AS (
+    SELECT hypertable_schema, hypertable_name, count(*) AS chunks,
+        count(*) FILTER (WHERE is_compressed) AS columnstore_chunks
+    FROM timescaledb_information.chunks
+    GROUP BY 1, 2
+)
+SELECT
+    h.relation,
+    hypertable_size(format('%I.%I', h.hypertable_schema, h.hypertable_name)::regclass) AS bytes,
+    coalesce(c.chunks, 0) AS chunks,
+    coalesce(c.columnstore_chunks, 0) AS columnstore_chunks
+FROM hypertable AS h
+LEFT JOIN chunk AS c USING (hypertable_schema, hypertable_name)
+ORDER BY 1
+
+-- name: jobs
+-- The last error is for the owner of the job to see.
+SELECT
+    j.job_id,
+    CASE j.proc_name
+        WHEN 'policy_compression' THEN 'columnstore'
+        WHEN 'policy_retention' THEN 'retention'
+        WHEN 'policy_refresh_continuous_aggregate' THEN 'refresh'
+        ELSE j.proc_name
+    END AS job,
+    j.hypertable_name AS relation,
+    j.scheduled,
+    s.last_run_started_at IS NOT NULL AS has_run,
+    coalesce(s.last_run_status = 'Failed', false) AS failed,
+    coalesce(s.total_failures, 0) AS failures,
+    nullif(s.last_successful_finish, '-infinity') AS succeeded_at,
+    coalesce(s.job_status = 'Scheduled' AND s.next_start < now() - interval '1 hour', false) AS overdue,
+    e.err_message AS error
+FROM timescaledb_information.jobs AS j
+LEFT JOIN timescaledb_information.job_stats AS s USING (job_id)
+LEFT JOIN LATERAL (
+    SELECT err_message
+    FROM timescaledb_information.job_errors AS all_errors
+    WHERE all_errors.job_id = j.job_id
+    ORDER BY finish_time DESC
+    LIMIT 1
+) AS e ON true
+WHERE j.hypertable_schema IN ('observatory', 'observatory_private')
+ORDER BY 2, 3
+
+-- name: server
+SELECT
+    current_setting('server_version') AS postgres,
+    current_setting('server_version_num')::integer AS number,
+    (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb') AS timescaledb,
+    (SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb') AS available,
+    current_setting('timescaledb.disable_load', true) IS NOT NULL AS preloaded,
+    coalesce(current_setting('timescaledb.license', true), '') AS license,
+    pg_is_in_recovery() AS is_standby,
+    current_setting('default_transaction_read_only') = 'on' AS is_read_only,
+    current_setting('synchronous_commit') AS synchronous_commit,
+    current_setting('fsync') = 'on' AS fsync,
+    current_setting('full_page_writes') = 'on' AS full_page_writes,
+    current_setting('autovacuum') = 'on' AS autovacuum,
+    EXISTS (
+        SELECT FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)
+    ) AS has_lz4,
+    EXISTS (
+        SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'observatory' AND c.relname = 'policies'
+    ) AS has_schema
+
+-- name: server_time
+SELECT clock_timestamp()
+
+-- name: server_process
+SELECT pg_backend_pid()
+
+-- name: has_migrations
+SELECT to_regclass('_yoyo_migration') IS NOT NULL
+
+-- name: applied_migrations
+SELECT migration_id FROM _yoyo_migration
+
+-- name: editions
+SELECT observatory.edition() AS built, observatory_private.detect_edition() AS detected
+
+-- name: lz4_columns
+SELECT count(*)
+FROM pg_attribute
+WHERE attrelid = ANY (ARRAY['observatory.spans', 'observatory.span_payloads']::regclass[])
+    AND attcompression = 'l'
+
+-- name: scheduler
+SELECT
+    coalesce(current_setting('timescaledb.max_background_workers', true), '0') = '0' AS is_off,
+    coalesce(current_setting('timescaledb.restoring', true), 'off') = 'on' AS is_restoring,
+    installed_at < now() - interval '1 hour' AS is_old
+FROM observatory.installation
+
+-- name: policy_jobs
+WITH job AS (
+    SELECT proc_name, hypertable_name AS relation, config
+    FROM timescaledb_information.jobs
+    WHERE hypertable_schema IN ('observatory', 'observatory_private')
+)
+SELECT
+    p.relation,
+    CASE
+        WHEN p.relation = 'llm_usage_15m' THEN 'observatory_private.llm_usage_15m'
+        ELSE 'observatory.' || p.relation
+    END AS target,
+    p.retention::text AS retention,
+    r.config ->> 'drop_after' AS drop_after,
+    p.retention IS NOT DISTINCT FROM (r.config ->> 'drop_after')::interval AS retention_agrees,
+    p.columnstore_after::text AS columnstore_after,
+    c.config ->> 'compress_after' AS compress_after,
+    p.columnstore_after IS NOT DISTINCT FROM (c.config ->> 'compress_after')::interval
+        AS columnstore_agrees
+FROM observatory.policies AS p
+LEFT JOIN job AS r ON r.relation = p.relation AND r.proc_name = 'policy_retention'
+LEFT JOIN job AS c ON c.relation = p.relation AND c.proc_name = 'policy_compression'
+ORDER BY p.relation
+
+-- name: refresh_jobs
+SELECT
+    a.view_name AS relation,
+    j.job_id IS NOT NULL AS is_there,
+    j.config ->> 'start_offset' AS start_offset,
+    p.retention::text AS retention,
+    p.retention IS NULL
+        OR coalesce((j.config ->> 'start_offset')::interval < p.retention, false) AS is_safe
+FROM timescaledb_information.continuous_aggregates AS a
+JOIN observatory.policies AS p ON p.relation = 'spans'
+LEFT JOIN timescaledb_information.jobs AS j
+    ON j.hypertable_schema = a.view_schema
+    AND j.hypertable_name = a.view_name
+    AND j.proc_name = 'policy_refresh_continuous_aggregate'
+WHERE a.view_schema = 'observatory_private'
+ORDER BY 1
+
+-- name: unpriced
+SELECT provider, model, sum(unpriced_requests)::bigint AS requests
+FROM observatory.llm_usage_15m
+WHERE project_id = ANY (ARRAY(SELECT project_id FROM observatory.projects))
+    AND bucket >= now() - interval '1 day'
+GROUP BY 1, 2
+HAVING sum(unpriced_requests) > 0
+ORDER BY 3 DESC, 1, 2
+
+-- name: expected_gone
+-- What is older than this should have been dropped two days ago; a chunk goes once all of it may.
+SELECT
+    relation,
+    retention::text AS retention,
+    date_bin('1 day', now() - retention, '2000-01-01T00:00:00Z') - interval '2 days'
+        - greatest(coalesce(chunk_interval, '1 day') - interval '1 day', interval '0') AS before
+FROM observatory.policies
+WHERE retention IS NOT NULL
+ORDER BY relation
+
+-- name: oldest_spans
+SELECT min(start_time) FROM observatory.spans WHERE start_time < $1
+
+-- name: oldest_span_payloads
+SELECT min(start_time) FROM observatory.span_payloads WHERE start_time < $1
+
+-- name: oldest_trace_days
+SELECT min(day)::timestamp AT TIME ZONE 'UTC' FROM observatory.trace_days
+WHERE day < ($1::timestamptz AT TIME ZONE 'UTC')::date
+
+-- name: oldest_metric_points
+SELECT min(time) FROM observatory.metric_points WHERE time < $1
+
+-- name: oldest_logs
+SELECT min(time) FROM observatory.logs WHERE time < $1
+
+-- name: oldest_llm_usage_15m
+SELECT min(bucket) FROM observatory_private.llm_usage_15m_history WHERE bucket < $1

@@ -41,12 +41,13 @@ async def retrying(
     write: Callable[[Sequence[Submission[Row]]], Awaitable[list[Written]]],
     submissions: Sequence[Submission[Row]],
     *,
+    on_retry: Callable[[], None],
     seconds: float = RETRY_SECONDS,
 ) -> list[Written]:
     """Write the submissions, again and again while that fails for a reason that may pass.
 
     To do so is safe even where the answer to a COMMIT was lost: what is stored already is not
-    stored again.
+    stored again. Each time, ``on_retry`` is called before.
     """
     until = time.monotonic() + seconds
     delay = _FIRST_DELAY
@@ -59,5 +60,6 @@ async def retrying(
             if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
                 # After a failover: the other connections lead to the former primary as well.
                 await pool.expire_connections()
+        on_retry()
         await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 - spreads the retries
         delay = min(2 * delay, _LONGEST_DELAY)

@@ -37,7 +37,12 @@ class Writers:
 
     def _group(self, write: _Write[Row]) -> GroupCommit[Row]:
         isolated = partial(isolating, partial(write, self._writer))
-        return GroupCommit(partial(retrying, self._pool, isolated), writers=self._count)
+
+        async def write_again(submissions: Sequence[Submission[Row]]) -> list[Written]:
+            return await retrying(self._pool, isolated, submissions, on_retry=group.count_retry)
+
+        group: GroupCommit[Row] = GroupCommit(write_again, writers=self._count)
+        return group
 
     async def close(self) -> None:
         """Wait until all that was submitted is committed."""

@@ -33,5 +33,6 @@ async def readyz(services: TheServices) -> Response:
 
 @router.get("/metrics", response_class=Response)
 async def metrics(services: TheServices) -> Response:
-    """Give what the service measures of itself, in Prometheus' text format."""
+    """Give what this process measures of itself and its database, in Prometheus' text format."""
+    await services.measurements.database.refresh(services.ingest)
     return Response(services.measurements.text(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,64 @@
+"""``doctor``: whether the database, and the work on it, is as it should be."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.metadata import version
+
+import typer
+from rich.text import Text
+
+from observatory_store.cli.connection import read_settings
+from observatory_store.cli.console import console, print_json, visible
+from observatory_store.cli.options import AsJson, DatabaseUrl
+from observatory_store.database import open_pool, translate_failures
+from observatory_store.maintenance.doctor import Finding, Severity, examine
+from observatory_store.schema import migrations_folder
+
+_STYLES = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.PROBLEM: "bold red"}
+_WIDTH = max(map(len, Severity))
+
+
+def doctor(*, as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
+    """Examine the database, and say what to do. Exits 1 if there is a problem. Changes nothing."""
+    findings = asyncio.run(_examine(database_url))
+    if as_json:
+        print_json({"findings": findings})
+    else:
+        for finding in findings:
+            _print(finding)
+    if any(finding.severity is Severity.PROBLEM for finding in findings):
+        raise typer.Exit(1)
+
+
+def known_migrations() -> list[str]:
+    """Return the ids of this version's migrations, without a database.
+
+    `schema status` has them too, but yoyo writes into the database when it only looks.
+    """
+    names = {path.name for path in migrations_folder().glob("[0-9]*.sql")}
+    return sorted(name.removesuffix(".sql") for name in names if ".rollback." not in name)
+
+
+async def _examine(database_url: str | None) -> list[Finding]:
+    settings = read_settings(database_url=database_url)
+    with translate_failures():
+        async with open_pool(
+            settings.database_url.get_secret_value(),
+            max_size=2,
+            statement_timeout_seconds=settings.statement_timeout_seconds,
+            lock_timeout_seconds=settings.lock_timeout_seconds,
+            application_name="observatory-store doctor",
+        ) as pool:
+            return await examine(
+                pool, package=version("observatory-store"), migrations=known_migrations()
+            )
+
+
+def _print(finding: Finding) -> None:
+    severity, style = finding.severity, _STYLES[finding.severity]
+    line = Text(f"{severity:{_WIDTH}}  ", style=style)
+    line.append(f"{finding.check}: {visible(finding.what)}", style="default")
+    console().print(line, soft_wrap=True)
+    if finding.to_do:
+        console().print(Text(f"{'':{_WIDTH}}  -> {visible(finding.to_do)}"), soft_wrap=True)

@@ -1,0 +1,111 @@
+"""Examining a database: what `observatory-store doctor` says. It never writes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import TypeAlias
+
+import asyncpg
+
+from observatory_store.database import Connection, Pool, translate_failures
+from observatory_store.maintenance.finding import Finding, Severity, warning
+from observatory_store.maintenance.pooling import find_pooling, refused_by_pooler
+from observatory_store.maintenance.server_checks import (
+    Server,
+    check_autovacuum,
+    check_clock,
+    check_compression,
+    check_durability,
+    check_edition,
+    check_migrations,
+    check_versions,
+    check_writable,
+)
+from observatory_store.maintenance.storage_checks import (
+    check_prices,
+    check_rollups,
+    check_upkeep,
+)
+from observatory_store.sql import load
+
+__all__ = ["Finding", "Severity", "examine"]
+
+_SQL = load("maintenance")
+
+_Check: TypeAlias = Callable[[Connection], Awaitable[list[Finding]]]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def examine(
+    pool: Pool,
+    *,
+    package: str,
+    migrations: Sequence[str],
+    clock: Callable[[], datetime] = _now,
+) -> list[Finding]:
+    """Return what is well and what is not, in the order in which to read it.
+
+    Args:
+        pool: of at least two connections, to the database as the service reaches it.
+        package: the version of this package.
+        migrations: the ids of its migrations, in their order.
+        clock: tells this machine's time.
+
+    Raises:
+        UnavailableError: the database cannot be reached.
+
+    """
+    with translate_failures():
+        try:
+            async with pool.acquire() as connection:
+                server = await Server.read(connection)
+        except asyncpg.ProtocolViolationError as error:
+            return [refused_by_pooler(error)]
+        findings = [*check_versions(server, package), await find_pooling(pool)]
+        async with pool.acquire() as connection:
+            findings += [*check_writable(server), *check_durability(server)]
+            findings += check_autovacuum(server)
+            findings += await _try(connection, "clock", partial(check_clock, clock=clock))
+            findings += await _try(
+                connection, "schema", partial(check_migrations, known=migrations)
+            )
+            if server.has_schema:
+                findings += await _examine_schema(connection, server)
+    return findings
+
+
+async def _examine_schema(connection: Connection, server: Server) -> list[Finding]:
+    checks: list[tuple[str, _Check]] = [
+        ("edition", partial(check_edition, server=server)),
+        ("lz4", partial(check_compression, server=server)),
+        ("upkeep", check_upkeep),
+        ("rollups", check_rollups),
+        ("prices", check_prices),
+    ]
+    findings = []
+    for name, check in checks:
+        findings += await _try(connection, name, check)
+    return findings
+
+
+async def _try(connection: Connection, name: str, check: _Check) -> list[Finding]:
+    """Run one check in a transaction that cannot write, so that its failure ends no other."""
+    try:
+        async with connection.transaction(readonly=True):
+            await connection.execute(_SQL["limit_examining"])
+            return await check(connection)
+    except asyncpg.PostgresConnectionError:
+        raise
+    except asyncpg.PostgresError as error:
+        return [
+            warning(
+                name,
+                f"This could not be examined: {str(error).rstrip('.')}.",
+                "See that the migrations are applied, and that this role may read both schemas.",
+            )
+        ]
