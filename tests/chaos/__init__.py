@@ -1,0 +1,1 @@
+"""The service and its database under fault: nothing lost, nothing doubled."""
