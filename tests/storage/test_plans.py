@@ -23,7 +23,9 @@ from observatory_store.maintenance import Rollups
 from observatory_store.repositories import SpanRepository
 from storage.samples import log, now, point, query, span, traffic
 
-LAST_DAY = TimeRange(now() - timedelta(days=1), now())
+# Not the present: just after midnight the last chunk would be so small that to read it is best.
+NOON = now().replace(hour=12, minute=0, second=0) - timedelta(days=1)
+LAST_DAY = TimeRange(NOON - timedelta(days=1), NOON)
 FACTS = {"spans", "span_payloads", "trace_days", "logs", "metric_points"}
 A_FEW = 100
 """A chunk with no more rows than this may be read whole, as that of a day that has just begun."""
@@ -120,16 +122,17 @@ async def filled(database_url: str) -> str:
     """A database with 20 days of spans, logs and points."""
     async with Store.open(database_url) as store:
         for hour in range(0, 20 * 24, 2):
-            ago = timedelta(hours=hour, seconds=1)
+            ago = now() - NOON + timedelta(hours=hour, seconds=5)
             await store.write_spans(traffic(100, seed=hour, over=timedelta(hours=2), ago=ago))
         await store.write_logs(
-            [log(str(n), time=now() - timedelta(minutes=n)) for n in range(20_000)]
+            [log(str(n), time=NOON - timedelta(minutes=n)) for n in range(1, 20_000)]
         )
-        await store.write_logs([log("traced", trace_id="a" * 32)])
+        recent = NOON - timedelta(minutes=5)
+        await store.write_logs([log("traced", trace_id="a" * 32, time=recent)])
         await store.write_points(
-            [point(series=str(n % 10), time=now() - timedelta(minutes=n)) for n in range(20_000)]
+            [point(series=str(n % 10), time=NOON - timedelta(minutes=n)) for n in range(1, 20_000)]
         )
-        await store.write_spans([span(42)])
+        await store.write_spans([span(42, start_time=recent)])
     query(database_url, "ANALYZE")
     return database_url
 

@@ -88,7 +88,7 @@ class Rollups:
                     await connection.execute(_SQL["take_your_time"])
                     return await _refresh_noted(connection)
                 finally:
-                    await connection.execute(_SQL["unlock"], _LOCK)
+                    await _unlock(connection)
 
 
 async def keep_refreshed(pool: Pool, *, seconds: float = 30.0) -> None:
@@ -115,6 +115,12 @@ async def _locked(connection: Connection) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await _unlock(connection)
+
+
+async def _unlock(connection: Connection) -> None:
+    # With a connection that is lost the lock went too, and its loss is the error to be told.
+    if not connection.is_closed():
         await connection.execute(_SQL["unlock"], _LOCK)
 
 
