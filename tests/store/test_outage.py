@@ -186,6 +186,7 @@ async def test_a_full_spool_leaves_it_to_the_queue(database_url: str, tmp_path: 
         for number in range(1, 301):
             await store.record(call(number))
             await asyncio.sleep(0.002)
+        await until(lambda: "full" in str(store.health().last_error))
         health = store.health()
         assert health.queued == 10
         assert 0 < health.spooled_records < 200
