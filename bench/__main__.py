@@ -29,7 +29,7 @@ from observatory_store.schema import Migrator
 def main() -> None:
     """Measure, print, and write the JSON."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--spans", type=int, default=20_000, help="spans a measurement")
+    parser.add_argument("--spans", type=int, default=40_000, help="spans a measurement")
     parser.add_argument("--request", type=int, help="spans a request; else of many sizes")
     parser.add_argument("--rounds", type=int, default=5, help="rounds, after one that warms up")
     parser.add_argument("--seed", type=int, default=1)
