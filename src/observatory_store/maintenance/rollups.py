@@ -63,8 +63,15 @@ class Rollups:
     async def refresh(self) -> int:
         """Bring the rollups up to their spans; return how many noted quarter-hours that were.
 
-        Waits for a refresh that another process has under way.
+        Waits for a refresh that another process has under way. Tries twice: after a failover the
+        pool may first give out a connection to what was there before.
         """
+        try:
+            return await self._refresh()
+        except UnavailableError:
+            return await self._refresh()
+
+    async def _refresh(self) -> int:
         with translate_failures():
             async with self._pool.acquire() as connection, _locked(connection):
                 refreshed = await _refresh_noted(connection)
