@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sys
 
@@ -67,7 +68,7 @@ async def test_workers_end_with_the_process_that_watches_them(
         await gone(workers)
         service.start()
         await traffic.progress(20)
-        assert service.terminate() == 0
+        assert await asyncio.to_thread(service.terminate) == 0
         service.start()
         await traffic.progress(20)
     await assert_exactly_once(database_url, load, traffic.acknowledged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from observatory_store.api.authentication import Caller
 from observatory_store.api.callers import Sender
 from observatory_store.api.request_body import read_body
 from observatory_store.api.services import Services, TheServices
+from observatory_store.errors import UnavailableError
 from observatory_store.otlp import MediaType, Signal, encode_response
 
 _BODY: Final[dict[str, Any]] = {
@@ -72,20 +74,25 @@ async def _receive(
     signal: Signal, request: Request, services: Services, sender: Caller
 ) -> Response:
     media_type = MediaType.parse(request.headers.get("content-type"))
-    with services.admission.enter() as ticket:
-        body = await read_body(request, services.settings.max_body_bytes, ticket)
-        size = len(body)
-        begin = time.perf_counter()
-        receiving = services.receiver.receive(
-            signal,
-            body,
-            media_type,
-            project_id=sender.project_id,
-            api_key_id=sender.api_key_id,
-            ticket=ticket,
-        )
-        del body
-        receipt = await receiving
+    try:
+        with services.admission.enter() as ticket:
+            body = await read_body(request, services.settings.max_body_bytes, ticket)
+            size = len(body)
+            begin = time.perf_counter()
+            receiving = services.receiver.receive(
+                signal,
+                body,
+                media_type,
+                project_id=sender.project_id,
+                api_key_id=sender.api_key_id,
+                ticket=ticket,
+            )
+            del body
+            receipt = await receiving
+    except asyncio.CancelledError as error:
+        # The server ends so what is not done by the end of its time for stopping. Without this it
+        # would answer 500, upon which a sender drops what it sent.
+        raise UnavailableError("the service is stopping") from error
     services.measurements.received(signal, size, time.perf_counter() - begin, receipt)
     content = encode_response(
         signal, media_type, rejected=receipt.rejected, message=receipt.message
