@@ -14,6 +14,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from observatory_store.rows.text import REPLACEMENT
+
 if TYPE_CHECKING:
     from observatory_store.otlp.decoded import Tally
 
@@ -68,7 +70,7 @@ def text(value: str, tally: Tally) -> str:
     if "\0" not in value:
         return value
     tally.note(REPLACED_NUL)
-    return value.replace("\0", "\ufffd")
+    return value.replace("\0", REPLACEMENT)
 
 
 def split_time(unix_nano: int) -> tuple[datetime, int]:

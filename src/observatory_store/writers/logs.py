@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from observatory_store.rows import LogRecord
 from observatory_store.rows.attributes import encode
 from observatory_store.writers.isolate import isolating
-from observatory_store.writers.submission import Outcome, Submission, Written
+from observatory_store.writers.submission import Accepted, Outcome, Submission, Written, accept
 from observatory_store.writers.writer import SQL, Batch, Writer
 
 _PLAIN = (
@@ -45,7 +45,7 @@ _nullable = attrgetter(*_NULLABLE)
 _Numbered: TypeAlias = tuple[LogRecord, int]
 """A record and its ordinal among the records of its submission that are alike in everything."""
 
-_Accepted: TypeAlias = tuple[Outcome, Submission[_Numbered], LogRecord, int]
+_Accepted: TypeAlias = Accepted[_Numbered]
 
 # What a value that no column takes does to the hash: a naive time, a lone surrogate, a huge number.
 _UNUSABLE: Final = (TypeError, ValueError, OverflowError, RecursionError)
@@ -87,17 +87,12 @@ async def _write(writer: Writer, submissions: Sequence[Submission[_Numbered]]) -
 
 
 async def _insert(submissions: Sequence[Submission[_Numbered]], batch: Batch) -> list[Written]:
-    outcomes = [Outcome() for _ in submissions]
-    accepted: list[_Accepted] = []
-    for outcome, submission in zip(outcomes, submissions, strict=True):
-        for record, ordinal in submission.rows:
-            if refusal := batch.limits.refusal("logs", "log time", record.time, batch.now):
-                outcome.reject(refusal)
-            else:
-                outcome.accepted += 1
-                accepted.append((outcome, submission, record, ordinal))
+    limits, now = batch.limits, batch.now
+    outcomes, accepted = accept(
+        submissions, lambda row: limits.refusal("logs", "log time", row[0].time, now)
+    )
     if accepted:
-        await batch.add_resources((one.project_id, log.resource) for _, one, log, _ in accepted)
+        await batch.add_resources((one.project_id, log.resource) for _, one, (log, _) in accepted)
         if batch.must_merge:
             await _merge(batch, accepted)
         else:
@@ -108,7 +103,7 @@ async def _insert(submissions: Sequence[Submission[_Numbered]], batch: Batch) ->
 async def _merge(batch: Batch, accepted: Sequence[_Accepted]) -> None:
     first: dict[tuple[int, datetime, int, int], _Accepted] = {}
     for each in accepted:
-        outcome, one, log, ordinal = each
+        outcome, one, (log, ordinal) = each
         first.setdefault((one.project_id, log.time, log.content_hash, ordinal), each)
         outcome.duplicates += 1
     await batch.copy("pg_temp.log_stage", _COLUMNS, _records(batch, list(first.values())))
@@ -117,7 +112,7 @@ async def _merge(batch: Batch, accepted: Sequence[_Accepted]) -> None:
 
 
 def _records(batch: Batch, accepted: Sequence[_Accepted]) -> list[tuple[Any, ...]]:
-    return [_record(one.project_id, batch.now, log, ordinal) for _, one, log, ordinal in accepted]
+    return [_record(one.project_id, batch.now, *row) for _, one, row in accepted]
 
 
 def _record(project_id: int, now: datetime, record: LogRecord, ordinal: int) -> tuple[Any, ...]:

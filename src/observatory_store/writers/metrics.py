@@ -12,7 +12,8 @@ from msgspec.json import encode as json_bytes
 
 from observatory_store.rows import Exemplar, Metric, MetricPoint, MetricSeries
 from observatory_store.rows.attributes import encode, to_json
-from observatory_store.writers.submission import Outcome, Submission, Written
+from observatory_store.writers.isolate import isolating
+from observatory_store.writers.submission import Accepted, Outcome, Submission, Written, accept
 from observatory_store.writers.writer import SQL, Batch, Writer
 
 _PLAIN = (
@@ -43,7 +44,7 @@ _COLUMNS = (*_PLAIN, "project_id", "ingested_at", "series_id", "flags", "exempla
 _plain = attrgetter(*_PLAIN)
 
 
-_Accepted: TypeAlias = tuple[Outcome, Submission[MetricPoint], MetricPoint]
+_Accepted: TypeAlias = Accepted[MetricPoint]
 
 
 async def write_points(
@@ -54,21 +55,19 @@ async def write_points(
     A point outside the time limits is rejected alone, and so is one that differs from the point
     that its series has at that time already.
     """
+    return await isolating(partial(_write, writer), submissions)
+
+
+async def _write(writer: Writer, submissions: Sequence[Submission[MetricPoint]]) -> list[Written]:
     return await writer.commit(partial(_insert, submissions), merge_stages=["stage_points"])
 
 
 async def _insert(submissions: Sequence[Submission[MetricPoint]], batch: Batch) -> list[Written]:
-    outcomes = [Outcome() for _ in submissions]
-    accepted: list[_Accepted] = []
-    for outcome, submission in zip(outcomes, submissions, strict=True):
-        for point in submission.rows:
-            if refusal := batch.limits.refusal(
-                "metric_points", "point time", point.time, batch.now
-            ):
-                outcome.reject(refusal)
-            else:
-                outcome.accepted += 1
-                accepted.append((outcome, submission, point))
+    limits, now = batch.limits, batch.now
+    outcomes, accepted = accept(
+        submissions,
+        lambda point: limits.refusal("metric_points", "point time", point.time, now),
+    )
     if accepted:
         await _add_series(batch, accepted)
         if batch.must_merge:

@@ -9,7 +9,6 @@ from typing import TypeAlias, TypeVar
 from observatory_store.database import Pool
 from observatory_store.rows import LogRecord, MetricPoint, Span
 from observatory_store.writers.group import GroupCommit
-from observatory_store.writers.isolate import isolating
 from observatory_store.writers.logs import write_logs
 from observatory_store.writers.metrics import write_points
 from observatory_store.writers.retry import retrying
@@ -36,10 +35,10 @@ class Writers:
         self.logs: GroupCommit[LogRecord] = self._group(write_logs)
 
     def _group(self, write: _Write[Row]) -> GroupCommit[Row]:
-        isolated = partial(isolating, partial(write, self._writer))
+        written = partial(write, self._writer)
 
         async def write_again(submissions: Sequence[Submission[Row]]) -> list[Written]:
-            return await retrying(self._pool, isolated, submissions, on_retry=group.count_retry)
+            return await retrying(self._pool, written, submissions, on_retry=group.count_retry)
 
         group: GroupCommit[Row] = GroupCommit(write_again, writers=self._count)
         return group

@@ -14,8 +14,9 @@ from observatory_store.rows import Event, Link, Span
 from observatory_store.rows.attributes import encode, to_json
 from observatory_store.rows.span import SpanKind, SpanStatus
 from observatory_store.writers import trace_days
+from observatory_store.writers.isolate import isolating
 from observatory_store.writers.limits import Limits
-from observatory_store.writers.submission import Outcome, Submission, Written
+from observatory_store.writers.submission import Accepted, Submission, Written, accept
 from observatory_store.writers.trace_days import TraceDays
 from observatory_store.writers.writer import SQL, Batch, Writer
 
@@ -107,7 +108,7 @@ _nullable = attrgetter(*_NULLABLE)
 _payload_texts = attrgetter(*_PAYLOAD_TEXTS)
 
 
-_Accepted: TypeAlias = tuple[Outcome, Submission[Span], Span]
+_Accepted: TypeAlias = Accepted[Span]
 
 
 async def write_spans(writer: Writer, submissions: Sequence[Submission[Span]]) -> list[Written]:
@@ -116,6 +117,10 @@ async def write_spans(writer: Writer, submissions: Sequence[Submission[Span]]) -
     A span outside the time limits is rejected alone. A payload older than payloads are kept is left
     out, and told of in ``problems``.
     """
+    return await isolating(partial(_write, writer), submissions)
+
+
+async def _write(writer: Writer, submissions: Sequence[Submission[Span]]) -> list[Written]:
     return await writer.commit(
         partial(_insert, submissions),
         stages=["stage_trace_days"],
@@ -124,15 +129,7 @@ async def write_spans(writer: Writer, submissions: Sequence[Submission[Span]]) -
 
 
 async def _insert(submissions: Sequence[Submission[Span]], batch: Batch) -> list[Written]:
-    outcomes = [Outcome() for _ in submissions]
-    accepted: list[_Accepted] = []
-    for outcome, submission in zip(outcomes, submissions, strict=True):
-        for span in submission.rows:
-            if refusal := _refusal(span, batch.limits, batch.now):
-                outcome.reject(refusal)
-            else:
-                outcome.accepted += 1
-                accepted.append((outcome, submission, span))
+    outcomes, accepted = accept(submissions, lambda span: _refusal(span, batch.limits, batch.now))
     if accepted:
         await batch.add_resources((one.project_id, span.resource) for _, one, span in accepted)
         days = await (_merge if batch.must_merge else _copy)(batch, accepted)

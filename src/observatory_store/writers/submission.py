@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -70,3 +70,23 @@ class Outcome:
             rejected=self.rejected,
             problems=tuple(self._problems),
         )
+
+
+Accepted: TypeAlias = tuple[Outcome, Submission[Row], Row]
+"""A row to be stored, with the submission it is of and what is counted for that."""
+
+
+def accept(
+    submissions: Sequence[Submission[Row]], refusal: Callable[[Row], str | None]
+) -> tuple[list[Outcome], list[Accepted[Row]]]:
+    """Return an outcome for each submission, and the rows that there is no reason to refuse."""
+    outcomes = [Outcome() for _ in submissions]
+    accepted: list[Accepted[Row]] = []
+    for outcome, submission in zip(outcomes, submissions, strict=True):
+        for row in submission.rows:
+            if reason := refusal(row):
+                outcome.reject(reason)
+            else:
+                outcome.accepted += 1
+                accepted.append((outcome, submission, row))
+    return outcomes, accepted
