@@ -35,12 +35,17 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
+RECENT = now() - timedelta(minutes=5)
+"""When a sample happened that is given no time: the same for all of a run, as the same sample
+made twice must be the same."""
+
+
 def span(number: int = 1, **fields: Any) -> Span:
     """Return a call of a model; its ids come from ``number``."""
     defaults: dict[str, Any] = {
         "trace_id": f"{number:032x}",
         "span_id": f"{number:016x}",
-        "start_time": now() - timedelta(minutes=5),
+        "start_time": RECENT,
         "duration_us": 1000 * number,
         "name": "chat gpt-4o",
         "kind": "client",
@@ -105,7 +110,7 @@ def traffic(
 def log(body: str = "hello", **fields: Any) -> LogRecord:
     """Return a log record."""
     defaults: dict[str, Any] = {
-        "time": now() - timedelta(minutes=5),
+        "time": RECENT,
         "body": body,
         "severity_number": 9,
         "service_name": "gateway",
@@ -119,7 +124,7 @@ def point(value: float = 1.0, *, series: str = "a", **fields: Any) -> MetricPoin
     metric = Metric(name="requests", unit="1", type="sum", temporality="delta", is_monotonic=True)
     defaults: dict[str, Any] = {
         "series": MetricSeries(metric=metric, resource=GATEWAY, attributes={"series": series}),
-        "time": now() - timedelta(minutes=5),
+        "time": RECENT,
         "value_double": value,
     }
     return MetricPoint(**{**defaults, **fields})
