@@ -12,7 +12,7 @@ ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
 COPY constraints.txt /tmp/constraints.txt
 COPY --from=build /wheels /tmp/wheels
-RUN pip install --no-cache-dir --no-compile -c /tmp/constraints.txt /tmp/wheels/*.whl \
+RUN pip install --no-cache-dir --no-compile -c /tmp/constraints.txt "$(echo /tmp/wheels/*.whl)[tracing]" \
     && rm -r /tmp/wheels /tmp/constraints.txt \
     && useradd --system --no-create-home --uid 10001 observatory
 USER 10001

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_DATABASE_URL = "postgresql://localhost/observatory"
@@ -65,3 +65,7 @@ class Settings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Threshold of the service's own log."""
+
+    traces_endpoint: Annotated[HttpUrl | None, BeforeValidator(lambda value: value or None)] = None
+    """Where the service sends traces of its own work, by OTLP over HTTP. None sends none, whatever
+    OpenTelemetry's own variables say."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 
 from fastapi import Depends, FastAPI
 
@@ -14,6 +14,7 @@ from observatory_store.api.measurements import CountRequests, Measurements
 from observatory_store.api.parameters import refuse_repeated
 from observatory_store.api.routes import health, logs, metrics, otlp, spans, traces, usage
 from observatory_store.api.services import Services
+from observatory_store.api.traces_endpoint import require_sdk
 from observatory_store.database import open_pool
 from observatory_store.ingest import Admission, Receiver
 from observatory_store.maintenance import keep_refreshed
@@ -32,13 +33,29 @@ def create_app(settings: Settings) -> FastAPI:
     """Return the service as an ASGI application.
 
     It starts while the database is away, and then answers 503 to what needs the database.
+
+    Raises:
+        InvalidInputError: traces are to be sent, and the extra for that is missing.
+
     """
     measurements = Measurements()
+    tracing = None
+    if settings.traces_endpoint is not None:
+        require_sdk()
+        # Imported here: they need the extra.
+        from observatory_store.api.traced_database import (  # noqa: PLC0415
+            TracedPool,
+            TracedWriters,
+        )
+        from observatory_store.api.tracing import TraceRequests, Tracing  # noqa: PLC0415
+
+        tracing = Tracing(settings.traces_endpoint)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         url = settings.database_url.get_secret_value()
         async with (
+            tracing.exporting() if tracing else nullcontext(),
             open_pool(
                 url,
                 max_size=len(Signal) * settings.writers + _OTHER_CONNECTIONS,
@@ -55,14 +72,18 @@ def create_app(settings: Settings) -> FastAPI:
             ) as reads,
         ):
             admission = Admission(settings.queue_bytes)
-            writers = Writers(ingest, writers=settings.writers)
+            writers = (
+                TracedWriters(ingest, tracing.tracer, writers=settings.writers)
+                if tracing
+                else Writers(ingest, writers=settings.writers)
+            )
             measurements.watch("ingest", ingest)
             measurements.watch("reads", reads)
             measurements.watch_admission(admission)
             measurements.watch_writers(writers)
             app.state.services = Services(
                 settings=settings,
-                reads=reads,
+                reads=TracedPool(reads, tracing.tracer) if tracing else reads,
                 ingest=ingest,
                 admission=admission,
                 receiver=Receiver(writers, GenAIPrices()),
@@ -82,6 +103,8 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     app.add_middleware(CountRequests, measurements=measurements)
+    if tracing:
+        app.add_middleware(TraceRequests, tracer=tracing.tracer)
     failures.install(app)
     app.include_router(otlp.router)
     for module in _QUERIES:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeAlias
 import uvicorn
 
 from observatory_store.api import create_app
+from observatory_store.api.traces_endpoint import check_traces_endpoint
 from observatory_store.cli.connection import read_settings
 from observatory_store.errors import ObservatoryError
 from observatory_store.settings import Settings
@@ -42,8 +43,10 @@ def run_service(settings: Settings, listener: socket.socket) -> None:
 
     Raises:
         ObservatoryError: the service did not start; its log says why.
+        InvalidInputError: its traces cannot be sent, or would be sent to itself.
 
     """
+    check_traces_endpoint(settings, *listener.getsockname()[:2])
     server = uvicorn.Server(_config(create_app(settings), settings))
     _collect_seldom()
     with suppress(KeyboardInterrupt), terminating():
@@ -57,9 +60,11 @@ def run_workers(settings: Settings, workers: int) -> None:
 
     Raises:
         ObservatoryError: the address cannot be listened on.
+        InvalidInputError: its traces cannot be sent, or would be sent to itself.
 
     """
     listen(settings.host, settings.port).close()
+    check_traces_endpoint(settings, settings.host, settings.port)
     os.environ |= {
         "OBSERVATORY_DATABASE_URL": settings.database_url.get_secret_value(),
         "OBSERVATORY_HOST": settings.host,
