@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import TYPE_CHECKING, NamedTuple
 
 from observatory_store.otlp.decoded import InvalidRecordError, Tally
@@ -45,7 +46,12 @@ def senders(signal: Signal, body: bytes, reader: Reader, tally: Tally) -> Iterat
 
     """
     for entry, scope, records in at_most(MOST_RECORDS, reader.batches(body)):
-        counted = _counted(signal, records, reader, tally)
+        counted: Iterable[Message]
+        if signal is Signal.METRICS or not isinstance(records, Sized):
+            counted = _counted(signal, records, reader, tally)
+        else:
+            tally.count(len(records))
+            counted = records
         try:
             yield Sender(read_resource(entry, scope, reader), counted)
         except InvalidRecordError as error:

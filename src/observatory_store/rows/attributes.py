@@ -57,7 +57,7 @@ def to_json(value: AttributeValue) -> Any:  # noqa: ANN401 - a JSON document
     if type(value) in _PLAIN:
         return value
     if isinstance(value, dict):
-        if all(type(item) in _PLAIN for item in value.values()):
+        if _PLAIN.issuperset(map(type, value.values())):
             plain: dict[str, Any] = value
         else:
             plain = {key: to_json(item) for key, item in value.items()}
