@@ -45,6 +45,8 @@ CREATE TABLE IF NOT EXISTS observatory.spans (
     reasoning_tokens integer,
     cost_usd numeric,
     price_ref text,
+    sent_cost_usd numeric,
+    usage_conflict text,
     time_to_first_token_ms double precision,
     finish_reasons text[],
     streaming boolean,
@@ -117,6 +119,10 @@ COMMENT ON COLUMN observatory.spans.cache_write_tokens IS
 COMMENT ON COLUMN observatory.spans.reasoning_tokens IS 'Tokens of the answer spent on reasoning.';
 COMMENT ON COLUMN observatory.spans.cost_usd IS 'Cost in US dollars. NULL if no price is known.';
 COMMENT ON COLUMN observatory.spans.price_ref IS 'Which price gave cost_usd.';
+COMMENT ON COLUMN observatory.spans.sent_cost_usd IS
+    'What the sender says that it cost, in US dollars. cost_usd is never taken from it.';
+COMMENT ON COLUMN observatory.spans.usage_conflict IS
+    'How the numbers of tokens contradict each other. NULL if they do not.';
 COMMENT ON COLUMN observatory.spans.time_to_first_token_ms IS
     'Milliseconds from the start to the first part of the answer.';
 COMMENT ON COLUMN observatory.spans.finish_reasons IS 'Why each choice of the answer ended.';

@@ -79,6 +79,8 @@ async def test_a_span_comes_back_as_it_went_in(database_url: str) -> None:
         cache_write_tokens=2,
         reasoning_tokens=3,
         price_ref="p",
+        sent_cost_usd=Decimal("0.25"),
+        usage_conflict="c",
         time_to_first_token_ms=0.1,
         finish_reasons=("stop", ""),
         streaming=False,

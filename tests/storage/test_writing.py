@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import msgspec
+import psycopg
 import pytest
 
 from observatory_store import LLMCall, LogRecord, Payload, Store
@@ -16,6 +17,7 @@ from observatory_store.repositories import TimeRange
 from storage.samples import (
     GATEWAY,
     RECOUNT_TRACES,
+    SEARCH,
     TRACES,
     content,
     log,
@@ -356,3 +358,48 @@ async def test_open_says_what_is_wrong(empty_database_url: str, database_url: st
     with pytest.raises(UnavailableError):
         async with Store.open("postgresql://postgres@127.0.0.1:1/x?connect_timeout=2"):
             pass
+
+
+async def test_a_large_submission_is_divided_and_every_span_counted_once(
+    database_url: str,
+) -> None:
+    """Its parts are committed apart, so that what spans of one trace share must not be split."""
+    spans = traffic(3000)
+    async with Store.open(database_url) as store:
+        first = await store.write_spans([*spans, *spans[:10]])
+        again = await store.write_spans(spans)
+    assert (first.stored, first.duplicates, first.rejected) == (3000, 10, 0)
+    assert (again.stored, again.duplicates, again.rejected) == (0, 3000, 0)
+    assert query(database_url, TRACES) == query(database_url, RECOUNT_TRACES)
+
+
+async def test_an_id_that_is_no_text_does_not_take_a_large_submission_along(
+    database_url: str,
+) -> None:
+    """What cannot be divided is committed whole."""
+    spans = [*traffic(2500), span(1, trace_id=[])]
+    async with Store.open(database_url) as store:
+        written = await store.write_spans(spans)
+    assert (written.stored, written.rejected) == (2500, 1)
+
+
+async def test_writers_that_bring_the_same_new_resource_do_not_wait_for_each_other(
+    database_url: str,
+) -> None:
+    """Otherwise writers take turns whenever a sender is new, however many there are."""
+    async with Store.open(database_url) as store:
+        # A new chunk does have to be waited for.
+        await store.write_spans([span(3, resource=SEARCH)])
+        with psycopg.connect(database_url) as other:
+            other.execute("LOCK TABLE observatory.span_payloads IN SHARE MODE")
+            held = asyncio.create_task(
+                store.write_spans([span(1, payload=Payload(input_messages="hello"))])
+            )
+            for _ in range(300):
+                if query(database_url, "SELECT 1 FROM pg_locks WHERE NOT granted"):
+                    break
+                await asyncio.sleep(0.01)
+            written = await asyncio.wait_for(store.write_spans([span(2)]), 3)
+            assert written.stored == 1
+            other.rollback()
+            assert (await held).stored == 1

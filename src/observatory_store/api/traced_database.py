@@ -16,6 +16,7 @@ from observatory_store.database import Pool
 from observatory_store.rows import Span
 from observatory_store.sql import load
 from observatory_store.writers import GroupCommit, Submission, Writers, Written
+from observatory_store.writers.group import Divide
 from observatory_store.writers.writer import Writer
 
 Row = TypeVar("Row")
@@ -63,19 +64,13 @@ class TracedWriters(Writers):
         self._waiting: dict[int, _Waiting] = {}
         super().__init__(pool, writers=writers)
 
-    def _group(self, write: _Write[Row]) -> GroupCommit[Row]:
+    def _group(self, write: _Write[Row], *, divide: Divide[Row] | None = None) -> GroupCommit[Row]:
         async def traced(writer: Writer, batch: Sequence[Submission[Row]]) -> list[Written]:
             with self._commit(batch):
                 return await write(writer, batch)
 
-        group = super()._group(traced)
-        submit = group.submit
-
-        async def remembered(submission: Submission[Row]) -> Written:
-            with self._remember(submission):
-                return await submit(submission)
-
-        group.submit = remembered  # type: ignore[method-assign]  # it has no hook for this
+        group = super()._group(traced, divide=divide)
+        group.around = self._remember
         return group
 
     @contextmanager

@@ -22,6 +22,8 @@ _DEFAULTS = tuple(
     if name not in {"trace_id", "span_id", "start_time", "attributes"}
 )
 
+_COSTS = {"cost_usd", "sent_cost_usd"}
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder()
 
@@ -44,8 +46,9 @@ def encode_span(span: Span) -> bytes:
         value = getattr(span, name)
         if value is not default:
             document[name] = value
-    if span.cost_usd is not None:
-        document["cost_usd"] = str(span.cost_usd)
+    for name in _COSTS:
+        if (cost := getattr(span, name)) is not None:
+            document[name] = str(cost)
     try:
         return _encoder.encode(document)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -62,8 +65,8 @@ def decode_span(document: bytes) -> Span:
     try:
         fields = _decoder.decode(document)
         fields["start_time"] = datetime.fromisoformat(fields["start_time"])
-        if "cost_usd" in fields:
-            fields["cost_usd"] = Decimal(fields["cost_usd"])
+        for name in _COSTS & fields.keys():
+            fields[name] = Decimal(fields[name])
         for name in fields.keys() & {"finish_reasons", "tags"}:
             fields[name] = tuple(fields[name])
         if "events" in fields:

@@ -96,6 +96,10 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     """None where no price is known; never 0 for that reason."""
     price_ref: str | None = None
     """Which price gave ``cost_usd``."""
+    sent_cost_usd: Decimal | None = None
+    """What the sender says that it cost; ``cost_usd`` is never taken from it."""
+    usage_conflict: str | None = None
+    """How the numbers of tokens contradict each other."""
     time_to_first_token_ms: float | None = None
     finish_reasons: tuple[str, ...] | None = None
     streaming: bool | None = None

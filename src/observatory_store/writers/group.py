@@ -6,7 +6,10 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from functools import reduce
+from operator import add
+from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -16,6 +19,12 @@ Row = TypeVar("Row")
 
 MOST_ROWS = 5000
 """Rows after which a batch takes no further submission: more of them would not be faster."""
+
+DIVIDED_ROWS = 2000
+"""Rows from which on a submission is divided among the writers, where it can be."""
+
+Divide: TypeAlias = Callable[[Submission[Row], int], Sequence[Submission[Row]]]
+"""Divides a submission into so many at most, of which each can be committed without the others."""
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +43,7 @@ class GroupCommit(Generic[Row]):
 
     While nobody waits, a submission is committed at once and alone; under load the batches grow by
     themselves, up to ``MOST_ROWS``, because more arrives while the writers are at work. So nothing
-    waits for a timer.
+    waits for a timer. Writers that begin at once share what waits.
     """
 
     def __init__(
@@ -42,30 +51,46 @@ class GroupCommit(Generic[Row]):
         write: Callable[[Sequence[Submission[Row]]], Awaitable[list[Written]]],
         *,
         writers: int,
+        divide: Divide[Row] | None = None,
     ) -> None:
         self._write = write
+        self._divide = divide
         self._most_writers = writers
+        self._beginning = 0
         self._writers: set[asyncio.Task[None]] = set()
         self._waiting: deque[tuple[Submission[Row], asyncio.Future[Written]]] = deque()
         self.observe: Callable[[Commit], None] | None = None
         """Told of each batch, for whoever measures."""
+        self.around: Callable[[Submission[Row]], AbstractContextManager[None]] = _nothing
+        """Entered while a submission waits, for whoever traces."""
         self.retries = 0
         """How often a batch was tried again."""
 
     async def submit(self, submission: Submission[Row]) -> Written:
         """Return what became of the submission, once it is committed.
 
+        A large one may be divided, and is then committed in parts; if one of these fails the others
+        stay, as duplicates of whoever tries it again.
+
         Whoever stops waiting before its turn is left out; after that it is committed all the same.
         """
         if not submission.rows:
             return Written()
+        if self._divide and self._most_writers > 1 and len(submission.rows) >= DIVIDED_ROWS:
+            parts = self._divide(submission, self._most_writers)
+            return reduce(add, await asyncio.gather(*map(self._commit, parts)))
+        return await self._commit(submission)
+
+    async def _commit(self, submission: Submission[Row]) -> Written:
         future: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
         self._waiting.append((submission, future))
         if len(self._writers) < self._most_writers:
             writer = asyncio.create_task(self._commit_waiting())
             self._writers.add(writer)
+            self._beginning += 1
             writer.add_done_callback(self._writers.discard)
-        return await future
+        with self.around(submission):
+            return await future
 
     @property
     def waiting_rows(self) -> int:
@@ -87,7 +112,10 @@ class GroupCommit(Generic[Row]):
             await asyncio.gather(*self._writers)
 
     async def _commit_waiting(self) -> None:
-        while batch := self._next_batch():
+        most = min(MOST_ROWS, self.waiting_rows // self._beginning)
+        self._beginning -= 1
+        while batch := self._next_batch(most):
+            most = MOST_ROWS
             submissions = [submission for submission, _ in batch]
             begin = time.perf_counter()
             try:
@@ -129,12 +157,16 @@ class GroupCommit(Generic[Row]):
             )
         )
 
-    def _next_batch(self) -> list[tuple[Submission[Row], asyncio.Future[Written]]]:
+    def _next_batch(self, most: int) -> list[tuple[Submission[Row], asyncio.Future[Written]]]:
         batch: list[tuple[Submission[Row], asyncio.Future[Written]]] = []
         rows = 0
-        while self._waiting and rows < MOST_ROWS:
+        while self._waiting and (not batch or rows + len(self._waiting[0][0].rows) // 2 <= most):
             submission, future = self._waiting.popleft()
             if not future.done():
                 batch.append((submission, future))
                 rows += len(submission.rows)
         return batch
+
+
+def _nothing(_: object) -> AbstractContextManager[None]:
+    return nullcontext()

@@ -93,10 +93,11 @@ async def _insert(submissions: Sequence[Submission[_Numbered]], batch: Batch) ->
     )
     if accepted:
         await batch.add_resources((one.project_id, log.resource) for _, one, (log, _) in accepted)
-        if batch.must_merge:
-            await _merge(batch, accepted)
-        else:
-            await batch.copy("observatory.logs", _COLUMNS, _records(batch, accepted))
+        async with batch.transaction():
+            if batch.must_merge:
+                await _merge(batch, accepted)
+            else:
+                await batch.copy("observatory.logs", _COLUMNS, _records(batch, accepted))
     return [outcome.written() for outcome in outcomes]
 
 

@@ -70,10 +70,11 @@ async def _insert(submissions: Sequence[Submission[MetricPoint]], batch: Batch) 
     )
     if accepted:
         await _add_series(batch, accepted)
-        if batch.must_merge:
-            await _merge(batch, accepted)
-        else:
-            await batch.copy("observatory.metric_points", _COLUMNS, _records(batch, accepted))
+        async with batch.transaction():
+            if batch.must_merge:
+                await _merge(batch, accepted)
+            else:
+                await batch.copy("observatory.metric_points", _COLUMNS, _records(batch, accepted))
     return [outcome.written() for outcome in outcomes]
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any, TypeAlias, get_args
 
+import msgspec
 from msgspec.json import encode as json_bytes
 
 from observatory_store.rows import Event, Link, Span
@@ -44,6 +45,8 @@ _PLAIN = (
     "reasoning_tokens",
     "cost_usd",
     "price_ref",
+    "sent_cost_usd",
+    "usage_conflict",
     "time_to_first_token_ms",
     "finish_reasons",
     "streaming",
@@ -120,6 +123,17 @@ async def write_spans(writer: Writer, submissions: Sequence[Submission[Span]]) -
     return await isolating(partial(_write, writer), submissions)
 
 
+def by_trace(submission: Submission[Span], parts: int) -> list[Submission[Span]]:
+    """Divide a submission so that no two parts change the same row of ``trace_days``."""
+    divided: list[list[Span]] = [[] for _ in range(parts)]
+    try:
+        for span in submission.rows:
+            divided[hash(span.trace_id) % parts].append(span)
+    except TypeError:  # an id that is no text, which is refused later on and alone
+        return [submission]
+    return [msgspec.structs.replace(submission, rows=rows) for rows in divided if rows]
+
+
 async def _write(writer: Writer, submissions: Sequence[Submission[Span]]) -> list[Written]:
     return await writer.commit(
         partial(_insert, submissions),
@@ -132,9 +146,10 @@ async def _insert(submissions: Sequence[Submission[Span]], batch: Batch) -> list
     outcomes, accepted = accept(submissions, lambda span: _refusal(span, batch.limits, batch.now))
     if accepted:
         await batch.add_resources((one.project_id, span.resource) for _, one, span in accepted)
-        days = await (_merge if batch.must_merge else _copy)(batch, accepted)
-        await batch.copy("pg_temp.trace_day_stage", trace_days.COLUMNS, days.records())
-        await batch.connection.execute(SQL["upsert_trace_days"])
+        async with batch.transaction():
+            days = await (_merge if batch.must_merge else _copy)(batch, accepted)
+            await batch.copy("pg_temp.trace_day_stage", trace_days.COLUMNS, days.records())
+            await batch.connection.execute(SQL["upsert_trace_days"])
     return [outcome.written() for outcome in outcomes]
 
 
@@ -202,8 +217,9 @@ def _malformed(span: Span) -> str | None:
         return "a span id must be 16 lower-case hex digits that are not all zero"
     if span.kind not in _KINDS or span.status not in _STATUSES:
         return f"a span has the kind {span.kind!r} or the status {span.status!r}: no such"
-    if span.cost_usd is not None and not span.cost_usd.is_finite():
-        return "a span's cost must be a finite number"
+    for cost in (span.cost_usd, span.sent_cost_usd):
+        if cost is not None and not cost.is_finite():
+            return "a span's cost must be a finite number"
     if span.start_time.tzinfo is None or span.duration_us < 0:
         return "a span must have a start with a time zone and a duration that is not negative"
     return None

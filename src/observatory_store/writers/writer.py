@@ -1,10 +1,10 @@
-"""What all writers share: the transaction of a batch, its staging tables, the resources."""
+"""What all writers share: a connection for a batch, its staging tables, the resources."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence, Sized
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -47,7 +47,7 @@ class Writer:
         stages: Sequence[str] = (),
         merge_stages: Sequence[str] = (),
     ) -> _Result:
-        """Run ``insert`` in a transaction of its own; where it meets what is stored, once more.
+        """Run ``insert`` on a connection of its own; where it meets what is stored, once more.
 
         The first time it copies its rows straight into their tables, which is how nearly all of
         them come: new. Where one is stored already, it is run again and has to merge.
@@ -62,21 +62,18 @@ class Writer:
 
     @asynccontextmanager
     async def batch(self, *stages: str) -> AsyncIterator[Batch]:
-        """Open the transaction of one batch; it commits when the block ends."""
+        """Take a connection for one batch."""
         async with self._pool.acquire() as connection:
             for stage in stages:
                 if not connection.remembers(stage):
                     await connection.execute(SQL[stage])
                     connection.remember([stage])
             limits = await self.limits(connection)
-            batch = Batch(connection, limits)
-            async with connection.transaction():
-                yield batch
-            batch.committed()
+            yield Batch(connection, limits)
 
 
 class Batch:
-    """One transaction."""
+    """What is written together: first catalogue rows, then the rest in one transaction."""
 
     def __init__(self, connection: Connection, limits: Limits) -> None:
         self.connection = connection
@@ -84,7 +81,11 @@ class Batch:
         self.now = datetime.now(UTC)
         self.must_merge = False
         """Whether some of the rows are stored already."""
-        self._new: set[tuple[str, int, int]] = set()
+
+    def transaction(self) -> AbstractAsyncContextManager[None]:
+        """Open the transaction of the batch; it commits when the block ends."""
+        transaction: AbstractAsyncContextManager[None] = self.connection.transaction()
+        return transaction
 
     async def copy(
         self, table: str, columns: Sequence[str], records: Iterable[Sequence[Any]]
@@ -113,6 +114,8 @@ class Batch:
     ) -> None:
         """Store catalogue rows by project and content hash, those not known to be stored.
 
+        They are committed at once: within the batch's transaction, another writer that brings the
+        same ones would have to wait until it ends. Rows that nothing comes to refer to do no harm.
         They are sent in the order of their keys, so that two sessions cannot deadlock.
         """
         remembers = self.connection.remembers
@@ -121,11 +124,7 @@ class Batch:
             await self.connection.executemany(
                 SQL[statement], [(*key, *record(rows[key])) for key in new]
             )
-            self._new.update((statement, *key) for key in new)
-
-    def committed(self) -> None:
-        """Remember what is stored now."""
-        self.connection.remember(self._new)
+            self.connection.remember((statement, *key) for key in new)
 
 
 def _resource_record(resource: Resource) -> tuple[Any, ...]:

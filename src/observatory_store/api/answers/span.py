@@ -84,6 +84,10 @@ class Span(Answer):
     """Null where no price is known."""
     price_ref: str | None
     """Which price gave ``cost_usd``."""
+    sent_cost_usd: Money | None
+    """What the sender says that it cost."""
+    usage_conflict: str | None
+    """How the numbers of tokens contradict each other; null if they do not."""
     time_to_first_token_ms: float | None
     finish_reasons: list[str] | None
     streaming: bool | None
@@ -115,7 +119,16 @@ class SpanPage(RangePage):
 
 
 _DERIVED: Final = frozenset(
-    {"start_time", "end_time", "cost_usd", "attributes", "events", "links", "resource"}
+    {
+        "start_time",
+        "end_time",
+        "cost_usd",
+        "sent_cost_usd",
+        "attributes",
+        "events",
+        "links",
+        "resource",
+    }
 )
 _SAME: Final = tuple(name for name in Span.model_fields if name not in _DERIVED)
 
@@ -130,6 +143,7 @@ def span_fields(row: rows.Span, resources: Resources) -> dict[str, Any]:
         "start_time": nano_time(row.start_time, row.start_nanos),
         "end_time": nano_time(end, nanos),
         "cost_usd": None if row.cost_usd is None else money(row.cost_usd),
+        "sent_cost_usd": None if row.sent_cost_usd is None else money(row.sent_cost_usd),
         "attributes": to_json(row.attributes),
         "events": [_event(event) for event in row.events],
         "links": [_link(link) for link in row.links],
