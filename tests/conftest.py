@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from servers import Server
 
 EDITIONS = pytest.StashKey[Editions]()
+
+# The same examples in each run, however slow the machine; `--hypothesis-profile=default` looks for
+# new ones.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 
-from observatory_store.otlp import Decoded, MediaType, decode_metrics
+from observatory_store.otlp import Decoded, MediaType, decode_metrics, encode_metrics
 from observatory_store.rows import MetricPoint
 
 
@@ -159,3 +159,13 @@ def test_exemplar_with_malformed_ids() -> None:
     assert row.exemplars[0].value_int == 5
     assert (row.exemplars[0].trace_id, decoded.rejected) == ("", 0)
     assert "exemplar" in decoded.problems[0]
+
+
+def test_a_zero_threshold_of_negative_zero_keeps_its_sign() -> None:
+    """Otherwise an exported metric is not the one that was sent."""
+    point = metrics_pb2.ExponentialHistogramDataPoint(zero_threshold=-0.0)
+    histogram = metrics_pb2.ExponentialHistogram(data_points=[point])
+    decoded = _protobuf(metrics_pb2.Metric(name="h", exponential_histogram=histogram))
+    (metric,) = encode_metrics(decoded.rows)["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]
+    (exported,) = metric["exponentialHistogram"]["dataPoints"]
+    assert math.copysign(1, exported["zeroThreshold"]) == -1

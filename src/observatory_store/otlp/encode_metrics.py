@@ -109,7 +109,7 @@ def _exponential(point: MetricPoint) -> Document:
     document: dict[str, Any] = {
         "scale": point.scale or 0,
         "zeroCount": str(point.zero_count or 0),
-        "zeroThreshold": double(point.zero_threshold or 0.0),
+        "zeroThreshold": double(0.0 if point.zero_threshold is None else point.zero_threshold),
     }
     for name, offset, counts in (
         ("positive", point.positive_offset, point.positive_counts),
