@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from traceback import clear_frames
 from types import TracebackType
 from typing import Final, Self
 
 from observatory_store.errors import OverloadedError
-
-ROW_BYTES: Final = 1500
-"""About what a decoded row takes beside its texts, which are as large as they were in the body."""
+from observatory_store.ingest.heap import Heap
 
 MOST_REQUESTS: Final = 1000
 """Requests at once, however small: each has its own buffers and tasks."""
@@ -23,6 +23,7 @@ class Admission:
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
+        self._heap = Heap()
         self.held_bytes = 0
         self.requests = 0
 
@@ -46,14 +47,20 @@ class Admission:
             raise OverloadedError(f"requests under way hold {self.held_bytes} bytes")
         self.held_bytes += size
 
+    def leave(self, size: int) -> None:
+        """Count what a request held as free."""
+        self.requests -= 1
+        self.held_bytes -= size
+        self._heap.freed(size)
+
 
 class Ticket:
-    """What one request holds, until it is answered."""
+    """What one request holds, until it is answered; of no admission, unbounded."""
 
     __slots__ = ("_admission", "_held")
 
-    def __init__(self, admission: Admission) -> None:
-        self._admission = admission
+    def __init__(self, admission: Admission | None = None) -> None:
+        self._admission = admission or Admission(sys.maxsize)
         self._held = 0
 
     def __enter__(self) -> Self:
@@ -66,8 +73,11 @@ class Ticket:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._admission.requests -= 1
-        self._admission.held_bytes -= self._held
+        # An error may be part of a cycle, which is collected late, and its frames hold the body.
+        while error is not None:
+            clear_frames(error.__traceback__)
+            error = error.__cause__ or error.__context__
+        self._admission.leave(self._held)
 
     def hold(self, size: int) -> None:
         """Count more bytes.

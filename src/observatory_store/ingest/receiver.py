@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import msgspec
 
 from observatory_store.database import translate_failures
-from observatory_store.ingest.admission import ROW_BYTES, Ticket
+from observatory_store.ingest.admission import Ticket
 from observatory_store.ingest.columns import span_columns
+from observatory_store.ingest.decoding import Decode, Decoder
 from observatory_store.otlp import (
     Decoded,
     MediaType,
@@ -22,8 +21,6 @@ from observatory_store.otlp import (
 )
 from observatory_store.pricing import Pricer
 from observatory_store.writers import GroupCommit, Submission, Writers
-
-LARGE_BODY = 1024 * 1024
 
 DEADLINE_SECONDS = 30.0
 """Longest that a request waits for its commit. OpenTelemetry's exporters give up after ten."""
@@ -44,7 +41,7 @@ class Receiver:
     def __init__(self, writers: Writers, pricer: Pricer) -> None:
         self._writers = writers
         self._columns = span_columns(pricer)
-        self._one_large_body = asyncio.Semaphore()
+        self._decoder = Decoder()
 
     async def receive(
         self,
@@ -65,30 +62,19 @@ class Receiver:
             UnavailableError: the database cannot take it now; to send it again is harmless.
 
         """
-        decode: Callable[[], Decoded[Any]]
+        decode: Decode
         group: GroupCommit[Any]
         match signal:
             case Signal.TRACES:
-                decode = partial(decode_traces, body, media_type, self._columns)
-                group = self._writers.spans
+                decode, group = self._decode_traces, self._writers.spans
             case Signal.METRICS:
-                decode = partial(decode_metrics, body, media_type)
-                group = self._writers.points
+                decode, group = decode_metrics, self._writers.points
             case Signal.LOGS:
-                decode = partial(decode_logs, body, media_type)
-                group = self._writers.logs
-        decoded: Decoded[Any]
-        if len(body) > LARGE_BODY:
-            # Such a body takes seconds to decode, and several times its size in memory: other
-            # requests and health checks go on meanwhile, but the next large one waits.
-            async with self._one_large_body:
-                decoded = await asyncio.to_thread(decode)
-        else:
-            decoded = decode()
+                decode, group = decode_logs, self._writers.logs
+        decoding = self._decoder.decode(signal, body, media_type, decode, ticket or Ticket())
         # The rows have copies of what was in it, and wait for their commit.
-        del body, decode
-        if ticket is not None:
-            ticket.hold(len(decoded.rows) * ROW_BYTES)
+        del body
+        decoded = await decoding
         submission = Submission(project_id=project_id, rows=decoded.rows, api_key_id=api_key_id)
         with translate_failures():
             async with asyncio.timeout(DEADLINE_SECONDS):
@@ -98,3 +84,6 @@ class Receiver:
             rejected=decoded.rejected + written.rejected,
             message="; ".join(dict.fromkeys((*decoded.problems, *written.problems))),
         )
+
+    def _decode_traces(self, body: bytes, media_type: MediaType) -> Decoded[Any]:
+        return decode_traces(body, media_type, self._columns)

@@ -9,6 +9,7 @@ from observatory_store.otlp.media_type import MediaType
 from observatory_store.otlp.metrics import decode_metrics
 from observatory_store.otlp.response import encode_response, encode_status
 from observatory_store.otlp.signal import Signal
+from observatory_store.otlp.slicing import slices
 from observatory_store.otlp.traces import SpanColumns, decode_traces
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "encode_response",
     "encode_status",
     "encode_traces",
+    "slices",
 ]

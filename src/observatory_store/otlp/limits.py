@@ -1,7 +1,8 @@
-"""What one request may hold, counted before anything is built of it.
+"""What one request may hold.
 
-Two bytes of a body can become an object of hundreds. Bodies under ``UNCOUNTED`` bytes are too short
-to pass a limit; nearly all are, and pay nothing.
+Two bytes of a body can become an object of hundreds. So a large body is decoded slice by slice
+(see ``slicing``): what is not kept of a slice is gone before the next. Only a record that is larger
+than a slice has to be counted before anything is built of it.
 """
 
 from __future__ import annotations
@@ -18,17 +19,29 @@ if TYPE_CHECKING:
 
 _Item = TypeVar("_Item")
 
+SLICE: Final = 256 * 1024
+"""Bytes of a large body that are decoded at once. The worst take about 35 MiB meanwhile."""
+
+UNCOUNTED: Final = 2 * SLICE
+"""Bytes that are decoded at once, as they are, of a body that has no more or of one record."""
+
 MOST_RECORDS: Final = 50_000
 """Spans, data points or log records of a request; also pairs of a resource and a scope."""
 
-MOST_MESSAGES: Final = 1_000_000
-"""Messages in protobuf (objects in JSON) of a request: an attribute is two."""
+MOST_HEADER_BYTES: Final = SLICE // 4
+"""Bytes of a resource or a scope whose records take more than one slice: each slice repeats it."""
+
+MOST_RECORD_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of one record: it is decoded at once, and one emoji has each letter of a text take four."""
+
+MOST_OBJECTS: Final = 1_000_000
+"""Objects in a JSON request."""
+
+MOST_MESSAGES: Final = 200_000
+"""Messages in protobuf (objects in JSON) of a record that is larger than ``UNCOUNTED``."""
 
 MOST_FIELDS: Final = 4 * MOST_MESSAGES
-"""Fields and array elements of a request."""
-
-UNCOUNTED: Final = 2 * MOST_MESSAGES
-"""Bytes that cannot have more messages than allowed, since none takes less than two."""
+"""Fields and array elements of a record that is larger than ``UNCOUNTED``."""
 
 
 def too_many_records() -> TooManyRecordsError:
@@ -47,9 +60,34 @@ def at_most(most: int, items: Iterable[_Item]) -> Iterator[_Item]:
         yield item
 
 
+def check_size(record: int) -> None:
+    """Refuse a record of so many bytes, if that is too many.
+
+    Raises:
+        TooManyRecordsError: it is.
+
+    """
+    if record > MOST_RECORD_BYTES:
+        raise TooManyRecordsError(f"a record is larger than {MOST_RECORD_BYTES} bytes")
+
+
+def check_header(size: int) -> None:
+    """Refuse a resource or scope that every slice would repeat, if it is large.
+
+    Raises:
+        TooManyRecordsError: it is.
+
+    """
+    if size > MOST_HEADER_BYTES:
+        raise TooManyRecordsError(
+            f"a resource or scope of more than {MOST_HEADER_BYTES} bytes has more than {SLICE} "
+            "bytes of records: send smaller batches"
+        )
+
+
 def _too_many_messages(what: str, most: int) -> TooManyRecordsError:
     return TooManyRecordsError(
-        f"the request has more than {most} {what} in all of its records together: "
+        f"the request has more than {most} {what}, all together or in one record: "
         "send smaller batches"
     )
 
@@ -59,28 +97,42 @@ def _too_many_messages(what: str, most: int) -> TooManyRecordsError:
 _TOKEN = re.compile(rb"""(?:[^"{\[,]++|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z))*+([{\[,]|\Z)""", re.DOTALL)
 
 
-def check_json(body: bytes) -> None:
-    """Refuse a JSON text that has too many objects, or members and elements.
+def check_json_request(body: bytes) -> None:
+    """Refuse a JSON request that has too many objects.
 
     Raises:
         TooManyRecordsError: it has.
 
     """
-    if len(body) <= UNCOUNTED or (
-        body.count(b"{") <= MOST_MESSAGES and body.count(b",") + body.count(b"[") <= MOST_FIELDS
+    if body.count(b"{") > MOST_OBJECTS:
+        _count_tokens(body, MOST_OBJECTS, len(body))
+
+
+def check_json(record: bytes) -> None:
+    """Refuse a record over ``UNCOUNTED`` with too many objects, or members and elements.
+
+    Raises:
+        TooManyRecordsError: it has.
+
+    """
+    if len(record) > UNCOUNTED and (
+        record.count(b"{") > MOST_MESSAGES or record.count(b",") + record.count(b"[") > MOST_FIELDS
     ):
-        return
-    # Some of these are in texts: count again without them.
+        _count_tokens(record, MOST_MESSAGES, MOST_FIELDS)
+
+
+def _count_tokens(text: bytes, most_objects: int, most_others: int) -> None:
+    # Some of the bytes that were counted may be in texts.
     objects = others = 0
-    for token in _TOKEN.finditer(body):
+    for token in _TOKEN.finditer(text):
         if token[1] == b"{":
             objects += 1
-            if objects > MOST_MESSAGES:
-                raise _too_many_messages("JSON objects", MOST_MESSAGES)
+            if objects > most_objects:
+                raise _too_many_messages("JSON objects", most_objects)
         else:
             others += 1
-            if others > MOST_FIELDS:
-                raise _too_many_messages("JSON members and elements", MOST_FIELDS)
+            if others > most_others:
+                raise _too_many_messages("JSON members and elements", most_others)
 
 
 class _Shape:
@@ -123,7 +175,7 @@ def shape(
 def check_protobuf(  # noqa: C901, PLR0912 - one loop: calls would double its time
     body: bytes, root: _Shape
 ) -> None:
-    """Refuse a message that has too many messages or fields within.
+    """Refuse a record over ``UNCOUNTED`` with too many messages or fields within.
 
     It need not be sound: where it is damaged, no parser reads on either.
 

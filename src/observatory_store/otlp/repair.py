@@ -10,13 +10,17 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from observatory_store.rows.text import REPLACEMENT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from observatory_store.otlp.decoded import Tally
 
 REPLACED_NUL = "U+0000 in a text was replaced by U+FFFD: PostgreSQL cannot store it"
@@ -27,42 +31,64 @@ NO_DURATION = "a span ends before it starts, or has no end: its duration was set
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ESCAPED_NUL = rb"\u0000"
 
-# A match is a whole escape sequence, so that the second half of `\\` never begins another one.
-_ESCAPE = re.compile(
-    rb"""\\(?:
-        u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}
-      | (?P<bad>u(?:[dD][89a-fA-F][0-9a-fA-F]{2}|0000))
-      | .
-    )""",
+# A match is all up to an escape that cannot stand: the second half of `\\` never begins one.
+# It always matches, up to the end, so that no search begins twice at one place.
+_TO_BAD_ESCAPE = re.compile(
+    rb"""(?:
+        [^\\]++
+      | \\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}
+      | \\(?!u[dD][89a-fA-F][0-9a-fA-F]{2}|u0000).
+    )*+
+    (?:\\(?P<bad>u[0-9a-fA-F]{4})|\\?\Z)""",
     re.VERBOSE | re.DOTALL,
 )
+_PIECE = 1024 * 1024
+"""Bytes of which more than one copy is made at once."""
 
 
 def json_nul(body: bytes, tally: Tally) -> bytes:
     r"""Return the JSON without escaped U+0000; free of cost where ``\u0000`` does not occur."""
     if _ESCAPED_NUL not in body:
         return body
-    repaired = _ESCAPE.sub(_escape, body)
-    if repaired != body:
-        tally.note(REPLACED_NUL)
-    return repaired
+    return _without_bad_escapes(body, REPLACED_NUL, tally)
 
 
 def json_text(body: bytes, tally: Tally) -> bytes:
     """Return the JSON as valid UTF-8 without escaped lone surrogates and U+0000."""
+    return _without_bad_escapes(_utf8(body, tally), REPLACED_SURROGATE, tally)
+
+
+def _without_bad_escapes(body: bytes, note: str, tally: Tally) -> bytes:
+    repaired: BytesIO | None = None
+    for match in _TO_BAD_ESCAPE.finditer(body):
+        begin = match.start("bad")
+        if begin >= 0:
+            repaired = repaired or BytesIO(body)
+            repaired.seek(begin)
+            repaired.write(b"ufffd")
+    if repaired is None:
+        return body
+    tally.note(note)
+    return repaired.getvalue()
+
+
+def _utf8(body: bytes, tally: Tally) -> bytes:
     try:
-        body.decode()
+        for _ in _decoded(body, "strict"):
+            pass
     except UnicodeDecodeError:
         tally.note(REPLACED_BYTES)
-        body = body.decode(errors="replace").encode()
-    repaired = _ESCAPE.sub(_escape, body)
-    if repaired != body:
-        tally.note(REPLACED_SURROGATE)
-    return repaired
+        replaced = BytesIO()
+        for piece in _decoded(body, "replace"):
+            replaced.write(piece.encode())
+        return replaced.getvalue()
+    return body
 
 
-def _escape(match: re.Match[bytes]) -> bytes:
-    return match[0] if match["bad"] is None else rb"\ufffd"
+def _decoded(body: bytes, errors: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8")(errors)
+    for begin in range(0, len(body), _PIECE):
+        yield decoder.decode(body[begin : begin + _PIECE], begin + _PIECE >= len(body))
 
 
 def text(value: str, tally: Tally) -> str:
