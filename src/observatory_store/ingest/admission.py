@@ -7,8 +7,10 @@ from traceback import clear_frames
 from types import TracebackType
 from typing import Final, Self
 
-from observatory_store.errors import OverloadedError
+from observatory_store.errors import BodyTooLargeError, OverloadedError, UndecodableError
 from observatory_store.ingest.heap import Heap
+
+_OF_ITS_BODY: Final = (BodyTooLargeError, OverloadedError, UndecodableError)
 
 MOST_REQUESTS: Final = 1000
 """Requests at once, however small: each has its own buffers and tasks."""
@@ -73,10 +75,12 @@ class Ticket:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # An error may be part of a cycle, which is collected late, and its frames hold the body.
-        while error is not None:
-            clear_frames(error.__traceback__)
-            error = error.__cause__ or error.__context__
+        # An error may be part of a cycle, which is collected late, and its frames hold the body. Of
+        # other errors the frames are not this request's alone: to clear that of a writer ends it.
+        if isinstance(error, _OF_ITS_BODY):
+            while error is not None:
+                clear_frames(error.__traceback__)
+                error = error.__cause__ or error.__context__
         self._admission.leave(self._held)
 
     def hold(self, size: int) -> None:
