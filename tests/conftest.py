@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -24,10 +25,13 @@ if TYPE_CHECKING:
     from servers import Server
 
 EDITIONS = pytest.StashKey[Editions]()
+DAY_SECONDS, LAST_SECONDS = 24 * 3600, 60
 
 # The same examples in each run, however slow the machine; `--hypothesis-profile=default` looks for
 # new ones.
-settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile(
+    "steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("steady")
 
 
@@ -100,6 +104,14 @@ def database_url(server: Server) -> Iterator[str]:
     url = server.create_migrated()
     yield url
     server.drop(url)
+
+
+@pytest.fixture
+def within_a_day() -> None:
+    """Wait for the next day in UTC, if it begins so soon that it would amid the test."""
+    left = DAY_SECONDS - time.time() % DAY_SECONDS
+    if left < LAST_SECONDS:
+        time.sleep(left)
 
 
 @pytest.fixture

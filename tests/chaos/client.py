@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
@@ -18,12 +18,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from chaos.load import Load, Request
 from observatory_store.otlp import MediaType, Signal
+from patience import PATIENCE_SECONDS, until
 
 RETRYABLE = frozenset({429, 502, 503, 504})
 FIRST_DELAY, LONGEST_DELAY = 0.02, 1.0
-
-DEADLINE_SECONDS = 180
-"""Many times what anything here takes: it only tells what hangs from what waits."""
 
 ANSWERS: dict[Signal, type[Message]] = {
     Signal.TRACES: ExportTraceServiceResponse,
@@ -75,7 +73,9 @@ class Traffic:
     def __init__(self, url: str, load: Load, exporters: int) -> None:
         self._load = load
         self._numbers = itertools.count()
-        self._clients = [httpx.AsyncClient(base_url=url, timeout=60) for _ in range(exporters)]
+        self._clients = [
+            httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) for _ in range(exporters)
+        ]
         self._exporters = [Exporter(http, seed) for seed, http in enumerate(self._clients)]
         self._finishing = False
         self.acknowledged: list[int] = []
@@ -100,7 +100,7 @@ class Traffic:
     async def running(self) -> AsyncIterator[Traffic]:
         """Send until the block ends; return when all that was sent is acknowledged."""
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS), asyncio.TaskGroup() as tasks:
+            async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
                 for exporter in self._exporters:
                     tasks.create_task(self._send(exporter))
                 yield self
@@ -114,13 +114,6 @@ class Traffic:
             number = next(self._numbers)
             await exporter.deliver(self._load.request(number))
             self.acknowledged.append(number)
-            await asyncio.sleep(0.005)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that comes to be sooner or later."""
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while not condition():  # noqa: ASYNC110 - some of it is the state of other processes
             await asyncio.sleep(0.005)
 
 

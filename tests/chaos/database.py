@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from observatory_store.devdb import Cluster
 from observatory_store.errors import DevServerError
+from patience import PATIENCE_SECONDS
+from servers import lasting_port
 from servers.chroot import ChrootCluster
 from servers.source import ClusterSource, memory_folder
 
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from servers.source import Source
 
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "jit": "off"}
-START_SECONDS = 60.0
+IDLE = {"timescaledb.max_background_workers": "0"}
+"""No job of TimescaleDB refreshes, compresses or drops when it likes."""
 
 
 class RestartableCluster(Cluster):
@@ -36,7 +39,7 @@ class RestartableCluster(Cluster):
 
     def restart(self) -> None:
         """Start the server again on the same data and port."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 self.start()
@@ -67,10 +70,15 @@ def restartable(source: Source) -> RestartableCluster | None:
     """Return a new cluster of the same programs, or None if they are not this machine's."""
     match source:
         case ClusterSource(cluster=ChrootCluster() as cluster):
-            return RestartableChrootCluster(cluster._root, DURABLE)
+            made: RestartableCluster = RestartableChrootCluster(cluster._root, DURABLE | IDLE)
+            made._port = lasting_port()
+            return made
         case ClusterSource(cluster=cluster):
             return RestartableCluster(
-                cluster.installation, settings=DURABLE, temporary_in=memory_folder()
+                cluster.installation,
+                port=lasting_port(),
+                settings=DURABLE | IDLE if cluster.installation.timescaledb else DURABLE,
+                temporary_in=memory_folder(),
             )
         case _:
             return None

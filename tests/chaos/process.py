@@ -13,8 +13,9 @@ from pathlib import Path
 
 import httpx
 
-from chaos.client import DEADLINE_SECONDS, until
-from observatory_store.devdb.process import ADDRESS, free_port
+from observatory_store.devdb.process import ADDRESS
+from patience import PATIENCE_SECONDS, until
+from servers import lasting_port
 
 PROC = Path("/proc")
 
@@ -23,7 +24,7 @@ class ServiceProcess:
     """``serve``, which can be killed and started again."""
 
     def __init__(self, database_url: str, log: Path, *, workers: int = 1) -> None:
-        self._port = free_port()
+        self._port = lasting_port()
         self._arguments = ["serve", "--workers", str(workers)]
         self._log = log
         self._variables = {
@@ -76,7 +77,7 @@ class ServiceProcess:
         """End it by SIGTERM, as a deploy does; return its exit code."""
         assert self._process is not None
         self._process.terminate()
-        return self._process.wait(60)
+        return self._process.wait(PATIENCE_SECONDS)
 
     def end(self) -> None:
         """Leave nothing of it behind."""
@@ -89,7 +90,7 @@ class ServiceProcess:
     async def answers(self, path: str, status: int = 200) -> None:
         """Wait until a path is answered with a status."""
         async with (
-            asyncio.timeout(DEADLINE_SECONDS),
+            asyncio.timeout(PATIENCE_SECONDS),
             httpx.AsyncClient(base_url=self.url, timeout=30) as http,
         ):
             while True:

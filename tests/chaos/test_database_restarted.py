@@ -7,11 +7,12 @@ import random
 
 import pytest
 
-from chaos.client import Traffic, until
+from chaos.client import Traffic
 from chaos.conftest import Serve
 from chaos.database import RestartableCluster
 from chaos.findings import assert_exactly_once
 from chaos.load import Load
+from patience import until
 
 
 async def test_restarts_of_the_database_lose_and_double_nothing(

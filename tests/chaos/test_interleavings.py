@@ -223,7 +223,8 @@ class Interleavings(RuleBasedStateMachine):
             await asyncio.to_thread(self._world.ask, KILL)
 
     async def _refresh(self) -> None:
-        for _ in range(CONNECTIONS):
+        # One more than can be dead.
+        for _ in range(CONNECTIONS + 1):
             try:
                 await Rollups(self._world.pool).refresh()
             except UnavailableError:

@@ -8,11 +8,12 @@ import sys
 
 import pytest
 
-from chaos.client import Traffic, until
+from chaos.client import Traffic
 from chaos.conftest import Serve
 from chaos.findings import assert_exactly_once
 from chaos.load import Load
 from chaos.process import gone, kill, paused
+from patience import until
 
 pytestmark = [
     pytest.mark.editions("postgres"),

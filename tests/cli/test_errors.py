@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from observatory_store.cli import command as command_module
+from patience import PATIENCE_SECONDS
 
 from .conftest import Command, Start
 
@@ -70,7 +71,7 @@ def test_an_address_in_use(start: Start) -> None:
     assert first.stdout is not None
     port = first.stdout.readline().rpartition(":")[2].strip()
     second = start("serve", "--port", port)
-    out, _ = second.communicate(timeout=30)
+    out, _ = second.communicate(timeout=PATIENCE_SECONDS)
     assert second.returncode == 2
     assert (
         out

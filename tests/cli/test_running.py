@@ -18,6 +18,7 @@ import pytest
 from observatory_store.cli.dev import default_data_dir
 from observatory_store.devdb import choose
 from observatory_store.errors import DevServerError
+from patience import PATIENCE_SECONDS
 
 from .conftest import Command, Start
 
@@ -53,7 +54,7 @@ def _read_until(process: subprocess.Popen[str], word: str) -> str:
 
 
 def _ask(url: str | urllib.request.Request) -> Any:
-    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - our own process
+    with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 - our own process
         return json.load(answer)
 
 
@@ -69,7 +70,7 @@ def test_serve_migrates_serves_and_stops(
     address = _read_until(process, "listening on").split()[-1]
     assert _ask(f"{address}/readyz")["ready"] is True
     process.send_signal(sign)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
     assert "Traceback" not in out
 
@@ -92,7 +93,7 @@ def test_dev_keeps_its_data(start: Start, tmp_path: Path) -> None:
         else:
             assert _ask(f"{address}/api/v1/traces/{'a1' * 16}")
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 0
         assert "Traceback" not in out
         assert not (folder / "postmaster.pid").exists()
@@ -103,7 +104,7 @@ def test_dev_keeps_its_data(start: Start, tmp_path: Path) -> None:
 def test_demo(start: Start, scratch: Path) -> None:
     """The first thing a newcomer runs: everything that was sent is shown, and nothing is left."""
     process = start("demo", TMPDIR=str(scratch), OTEL_SDK_DISABLED="true", COLUMNS="80")
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, out
     for part in ("edition postgres", "p95", "gpt-4o", "no price", "└── ", "gen_ai.client.token"):
         assert part in out
@@ -116,7 +117,7 @@ def test_demo_interrupted(start: Start, scratch: Path) -> None:
     process = start("demo", TMPDIR=str(scratch))
     _read_until(process, "serving on")
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     assert "Traceback" not in out
     assert list(scratch.iterdir()) == []

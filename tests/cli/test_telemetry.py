@@ -20,7 +20,10 @@ ROOT, CHILD = "eee19b7ec3c1b174", "eee19b7ec3c1b173"
 @pytest.fixture
 def recorded(database_url: str) -> datetime:
     """A trace of two calls, one of them failed and of no known price; the time it began."""
-    start = datetime.now(UTC) - timedelta(minutes=30)
+    quarter = timedelta(minutes=15)
+    ago = datetime.now(UTC) - 2 * quarter
+    # Both calls within one quarter-hour.
+    start = ago - (ago - datetime.min.replace(tzinfo=UTC)) % quarter + timedelta(minutes=1)
 
     async def record() -> None:
         async with Store.open(database_url) as store:

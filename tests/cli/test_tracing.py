@@ -11,7 +11,9 @@ import pytest
 
 from api.collector import collecting
 from api.telemetry import span, traces
-from observatory_store.devdb.process import ADDRESS, free_port
+from observatory_store.devdb.process import ADDRESS
+from patience import PATIENCE_SECONDS
+from servers import lasting_port
 
 from .conftest import Command, Start
 
@@ -21,7 +23,7 @@ REQUESTS = 40
 @pytest.mark.editions("postgres")
 def test_every_worker_sends_its_spans_to_the_last(start: Start, database_url: str) -> None:
     """Else what a worker did in its last seconds, or all that some of them did, is not seen."""
-    port = free_port()
+    port = lasting_port()
     body = traces(span()).SerializeToString()
     headers = {"content-type": "application/x-protobuf"}
     with collecting() as collector:
@@ -30,15 +32,20 @@ def test_every_worker_sends_its_spans_to_the_last(start: Start, database_url: st
             OBSERVATORY_DATABASE_URL=database_url,
             OBSERVATORY_AUTH="off",
             OBSERVATORY_TRACES_ENDPOINT=collector.url,
-            OTEL_BSP_SCHEDULE_DELAY="60000",
+            OTEL_BSP_SCHEDULE_DELAY="3600000",
         )
         _wait(port)
         for _ in range(REQUESTS):
-            answer = httpx.post(f"http://{ADDRESS}:{port}/v1/traces", content=body, headers=headers)
+            answer = httpx.post(
+                f"http://{ADDRESS}:{port}/v1/traces",
+                content=body,
+                headers=headers,
+                timeout=PATIENCE_SECONDS,
+            )
             assert answer.status_code == 200
         assert collector.requests == []
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_SECONDS)
         assert len(collector.named("POST /v1/traces")) == REQUESTS
         # Each of them sent what it had, once.
         assert 1 <= len(collector.requests) <= 2
@@ -49,7 +56,7 @@ def test_serve_refuses_to_send_to_itself(
     command: Command, monkeypatch: pytest.MonkeyPatch, workers: str
 ) -> None:
     """A loop is refused by one clear line, before anything is served."""
-    port = free_port()
+    port = lasting_port()
     monkeypatch.setenv("OBSERVATORY_TRACES_ENDPOINT", f"http://localhost:{port}")
     outcome = command("serve", "--port", str(port), "--workers", workers)
     assert outcome.code == 2
@@ -68,7 +75,7 @@ def test_serve_refuses_what_is_no_url(command: Command, monkeypatch: pytest.Monk
 
 
 def _wait(port: int) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         with suppress(OSError), socket.create_connection((ADDRESS, port), timeout=1):
             return

@@ -18,6 +18,7 @@ from observatory_store import LLMCall, Store
 from observatory_store.devdb import Installation, choose, find_installations
 from observatory_store.errors import DevServerError
 from observatory_store.schema import Migrator
+from patience import PATIENCE_SECONDS
 
 SCRIPTS = Path(__file__).parents[2] / "deploy_scripts"
 NOWHERE = "postgresql://postgres:secret@127.0.0.1:1/observatory"
@@ -38,7 +39,7 @@ def _run(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
     )
 
 

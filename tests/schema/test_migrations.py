@@ -15,6 +15,7 @@ import pytest
 from observatory_store.database import for_yoyo
 from observatory_store.errors import InvalidInputError, MigrationError, UnavailableError
 from observatory_store.schema import Migrator, migrations_folder
+from patience import PATIENCE_SECONDS
 from schema.catalogue import OURS, catalogue, strangers
 from servers import Server
 
@@ -39,7 +40,7 @@ def yoyo(verb: str, url: str, *options: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
     )
     assert run.returncode == 0, run.stderr
     return run.stdout

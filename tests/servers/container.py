@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from patience import PATIENCE_SECONDS
 from servers.source import FAST_TIMESCALE, NotCoveredError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 IMAGE = "timescale/timescaledb:2.28.3-pg17"
 PORT = 5432
-READY_SECONDS = 120.0
 
 
 class ContainerSource:
@@ -32,7 +32,7 @@ class ContainerSource:
         host = self._container.get_container_host_ip()
         port = self._container.get_exposed_port(PORT)
         url = f"postgresql://postgres@{host}:{port}/postgres"
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 psycopg.connect(url, connect_timeout=5).close()

@@ -19,6 +19,7 @@ from observatory_store.maintenance import Rollups, maintain
 from observatory_store.maintenance.doctor import Finding, Severity, examine
 from observatory_store.maintenance.statistics import read_statistics
 from observatory_store.schema import Migrator
+from patience import PATIENCE_SECONDS
 from storage.pooler import pooled
 from storage.samples import now, query, span, traffic
 
@@ -329,7 +330,7 @@ def scheduling_url() -> Iterator[str]:
 
 
 def _wait_for(url: str, condition: str) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE_SECONDS
     while not query(url, condition)[0][0]:
         assert time.monotonic() < until, condition
         time.sleep(0.1)
@@ -363,6 +364,10 @@ async def test_a_job_that_fails_and_one_that_is_paused(scheduling_url: str) -> N
         url,
         "SELECT coalesce(bool_or(last_run_status = 'Failed'), false)"
         f" FROM timescaledb_information.job_stats WHERE job_id = {job}",
+    )
+    _wait_for(
+        url,
+        f"SELECT count(*) > 0 FROM timescaledb_information.job_errors WHERE job_id = {job}",
     )
     found = await _bad(url, "jobs")
     assert all(one.severity is Severity.PROBLEM for one in found)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from functools import partial
 
 import psycopg
 import pytest
@@ -11,6 +13,7 @@ from observatory_store import Span, Store
 from observatory_store.database import open_pool
 from observatory_store.errors import UnavailableError
 from observatory_store.maintenance import Rollups
+from patience import until
 from storage.samples import RECOUNT_TRACES, RECOUNT_USAGE, TRACES, USAGE, query, span, traffic
 
 KILL = """
@@ -24,16 +27,22 @@ async def test_connections_that_are_killed_lose_and_double_nothing(database_url:
     """An administrator, a failover or a pooler ends connections amid transactions: each write that
     returns is there once, and the sums agree.
     """
-    spans = traffic(3000)
+    spans, chance = traffic(3000), random.Random(8)
     parts = [spans[n : n + 50] for n in range(0, 3000, 50)]
-    async with Store.open(database_url) as store:
-        writing = asyncio.gather(*(_send(store, parts[start::6]) for start in range(6)))
-        killed = 0
-        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as admin:
-            while not writing.done():
-                killed += (await (await admin.execute(KILL)).fetchone() or (0,))[0]
-                await asyncio.sleep(0.15)
-        await writing
+    sent: list[int] = []
+    killed = 0
+    async with (
+        Store.open(database_url) as store,
+        await psycopg.AsyncConnection.connect(database_url, autocommit=True) as admin,
+        asyncio.TaskGroup() as tasks,
+    ):
+        for start in range(6):
+            tasks.create_task(_send(store, parts[start::6], sent))
+        # After so many more writes, not so much later: a slow machine gets on as well.
+        for wanted in range(3, 54, 5):
+            await until(partial(_reached, sent, wanted))
+            await asyncio.sleep(chance.uniform(0, 0.02))
+            killed += (await (await admin.execute(KILL)).fetchone() or (0,))[0]
     assert killed > 0
     assert query(database_url, "SELECT count(*) FROM observatory.spans") == [(3000,)]
     assert query(database_url, TRACES) == query(database_url, RECOUNT_TRACES)
@@ -42,11 +51,16 @@ async def test_connections_that_are_killed_lose_and_double_nothing(database_url:
     assert query(database_url, USAGE) == query(database_url, RECOUNT_USAGE)
 
 
-async def _send(store: Store, parts: list[list[Span]]) -> None:
+def _reached(sent: list[int], wanted: int) -> bool:
+    return len(sent) >= wanted
+
+
+async def _send(store: Store, parts: list[list[Span]], sent: list[int]) -> None:
     for part in parts:
         written = await store.write_spans(part)
         assert written.rejected == 0
         assert written.stored + written.duplicates == len(part)
+        sent.append(len(part))
 
 
 async def test_one_bad_row_does_not_hurt_others_of_its_commit(database_url: str) -> None:

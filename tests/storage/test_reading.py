@@ -28,9 +28,10 @@ from observatory_store import (
 )
 from observatory_store.errors import InvalidCursorError, InvalidInputError
 from observatory_store.pricing import Price, Usage
-from storage.samples import GATEWAY, SEARCH, log, now, point, span, traffic
+from storage.samples import GATEWAY, RECENT, SEARCH, log, now, point, span, traffic
 
-TODAY = TimeRange(now() - timedelta(days=1), now() + timedelta(hours=1))
+# To its end also where a run takes hours.
+TODAY = TimeRange(RECENT - timedelta(days=1), RECENT + timedelta(days=1))
 
 
 class NoPrices:

@@ -130,6 +130,7 @@ def _shorten_retention(url: str, edition: str, *, days: int) -> None:
 
 
 @pytest.mark.editions("apache", "postgres")
+@pytest.mark.usefixtures("within_a_day")
 async def test_maintain_counts_what_it_is_about_to_drop(database_url: str) -> None:
     """Spans that no refresh has seen yet are counted before their retention takes them."""
     async with Store.open(database_url) as store, open_pool(database_url) as pool:
@@ -140,8 +141,7 @@ async def test_maintain_counts_what_it_is_about_to_drop(database_url: str) -> No
         assert report.refreshed_buckets > 0
         assert any(line.startswith("spans: dropped") for line in report.lines())
         # The usage itself has the short retention now, so compare what it keeps.
-        kept = [row for row in before if row[0] >= now() - timedelta(days=9)]
-        assert [
-            row for row in query(database_url, USAGE) if row[0] >= now() - timedelta(days=9)
-        ] == kept
+        start = now() - timedelta(days=9)
+        kept = [row for row in before if row[0] >= start]
+        assert [row for row in query(database_url, USAGE) if row[0] >= start] == kept
         assert (await maintain(pool)).lines() == ["refreshed 0 changed quarter-hours"]

@@ -14,6 +14,7 @@ import pytest
 from observatory_store import LLMCall, LogRecord, Payload, Store
 from observatory_store.errors import NotFoundError, UnavailableError
 from observatory_store.repositories import TimeRange
+from patience import PATIENCE_SECONDS, until
 from storage.samples import (
     GATEWAY,
     RECOUNT_TRACES,
@@ -27,6 +28,11 @@ from storage.samples import (
     span,
     traffic,
 )
+
+WAITING = """
+    SELECT pid, xact_start FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 
 
 async def test_a_replay_changes_nothing(database_url: str) -> None:
@@ -209,7 +215,7 @@ async def test_times_outside_the_limits_are_rejected_alone(database_url: str) ->
         datetime(1, 1, 1, tzinfo=UTC),
         datetime(9999, 12, 31, tzinfo=UTC),
         now() - timedelta(days=91),
-        now() + timedelta(days=1, minutes=1),
+        now() + timedelta(days=1, hours=1),
     ]
     async with Store.open(database_url) as store:
         spans = await store.write_spans(
@@ -287,7 +293,6 @@ async def test_resources_come_back_after_the_connection_was_lost(database_url: s
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()",
         )
-        await asyncio.sleep(0.2)
         await store.write_spans([span(2)])
     assert query(database_url, "SELECT count(*) FROM observatory.resources") == [(1,)]
 
@@ -387,7 +392,14 @@ async def test_writers_that_bring_the_same_new_resource_do_not_wait_for_each_oth
     database_url: str,
 ) -> None:
     """Otherwise writers take turns whenever a sender is new, however many there are."""
-    async with Store.open(database_url) as store:
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        Store.open(
+            database_url,
+            lock_timeout_seconds=2 * PATIENCE_SECONDS,
+            statement_timeout_seconds=2 * PATIENCE_SECONDS,
+        ) as store,
+    ):
         # A new chunk does have to be waited for.
         await store.write_spans([span(3, resource=SEARCH)])
         with psycopg.connect(database_url) as other:
@@ -395,11 +407,9 @@ async def test_writers_that_bring_the_same_new_resource_do_not_wait_for_each_oth
             held = asyncio.create_task(
                 store.write_spans([span(1, payload=Payload(input_messages="hello"))])
             )
-            for _ in range(300):
-                if query(database_url, "SELECT 1 FROM pg_locks WHERE NOT granted"):
-                    break
-                await asyncio.sleep(0.01)
-            written = await asyncio.wait_for(store.write_spans([span(2)]), 3)
-            assert written.stored == 1
+            await until(lambda: bool(query(database_url, WAITING)))
+            waiting = query(database_url, WAITING)
+            assert (await store.write_spans([span(2)])).stored == 1
+            assert query(database_url, WAITING) == waiting
             other.rollback()
             assert (await held).stored == 1

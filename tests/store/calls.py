@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable
+from collections.abc import Coroutine
 from typing import Any
 
 from observatory_store import LLMCall
@@ -36,14 +34,16 @@ def stored(url: str) -> list[int]:
     return [int(row[0], 16) for row in rows]
 
 
-async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait for the condition.
+def at_once(work: Coroutine[Any, Any, None]) -> None:
+    """Run what must wait for nothing, to its end.
 
     Raises:
-        AssertionError: it did not come true.
+        AssertionError: it waits for something.
 
     """
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        await asyncio.sleep(0.02)
+    try:
+        work.send(None)
+    except StopIteration:
+        return
+    work.close()
+    raise AssertionError("it waits")

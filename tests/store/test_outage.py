@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,9 +15,10 @@ import pytest
 from observatory_store import RecordingOptions, Store
 from observatory_store.database import open_pool
 from observatory_store.maintenance import Rollups
+from patience import until
 from storage.samples import RECOUNT_TRACES, RECOUNT_USAGE, TRACES, USAGE, query
 from store import recording_process
-from store.calls import NOWHERE, call, stored, until
+from store.calls import NOWHERE, at_once, call, stored
 from store.conftest import PrivateServer
 
 PROGRAM = Path(recording_process.__file__)
@@ -32,17 +32,14 @@ async def test_a_database_that_stops_and_comes_back(
 ) -> None:
     """Through a restart of the database calls return at once, and all of them arrive once."""
     spool = tmp_path / "spool" if spooling else ""
-    slowest = 0.0
     async with Store.open(private_server.url, recording=FAST_FLUSH, spool_dir=spool) as store:
         number = 0
 
         async def record(count: int) -> None:
-            nonlocal number, slowest
+            nonlocal number
             for _ in range(count):
                 number += 1
-                began = time.perf_counter()
-                await store.record(call(number))
-                slowest = max(slowest, time.perf_counter() - began)
+                at_once(store.record(call(number)))
                 await asyncio.sleep(0.001)
 
         await record(200)
@@ -65,7 +62,6 @@ async def test_a_database_that_stops_and_comes_back(
         await record(100)
         await store.flush()
         health = store.health()
-    assert slowest < 0.1
     assert (health.recorded, health.dropped, health.rejected) == (1400, 0, 0)
     assert health.committed + health.duplicates == 1400
     assert stored(private_server.url) == list(range(1, 1401))
@@ -120,7 +116,7 @@ async def test_gateways_that_are_killed(database_url: str, tmp_path: Path) -> No
     chance = random.Random(4)
     kept: set[int] = set()
 
-    async def gateway(url: str, first: int) -> None:
+    async def gateway(url: str, first: int, batches: int, pause: float) -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(PROGRAM),
@@ -131,8 +127,8 @@ async def test_gateways_that_are_killed(database_url: str, tmp_path: Path) -> No
             stdout=asyncio.subprocess.PIPE,
         )
         assert process.stdout is not None
-        lines = [await process.stdout.readline()]
-        await asyncio.sleep(0.4 * chance.random())
+        lines = [await process.stdout.readline() for _ in range(batches)]
+        await asyncio.sleep(pause)
         process.kill()
         lines += (await process.stdout.read()).splitlines()
         await process.wait()
@@ -143,7 +139,10 @@ async def test_gateways_that_are_killed(database_url: str, tmp_path: Path) -> No
     for round_ in range(4):
         # The first two are without a database; the others replay what those left while they record.
         url = NOWHERE if round_ < 2 else database_url
-        await asyncio.gather(*(gateway(url, (4 * round_ + n) * 100_000 + 1) for n in range(3)))
+        firsts = [(4 * round_ + n) * 100_000 + 1 for n in range(3)]
+        await asyncio.gather(
+            *(gateway(url, one, chance.randrange(2, 15), 0.02 * chance.random()) for one in firsts)
+        )
     async with Store.open(database_url, spool_dir=tmp_path) as store:
         await until(lambda: store.health().spool_bytes == 0)
         assert store.health().rejected == 0
@@ -183,10 +182,17 @@ async def test_a_full_spool_leaves_it_to_the_queue(database_url: str, tmp_path: 
     """An outage longer than the disk is large: nothing spooled is given up, the rest is counted."""
     options = RecordingOptions(queue_rows=10, flush_seconds=0.01, spool_bytes=20_000)
     async with Store.open(NOWHERE, recording=options, spool_dir=tmp_path) as store:
-        for number in range(1, 301):
-            await store.record(call(number))
-            await asyncio.sleep(0.002)
-        await until(lambda: "full" in str(store.health().last_error))
+
+        def is_full() -> bool:
+            return "full" in str(store.health().last_error)
+
+        number = 1
+        while not is_full():
+            at_once(store.record(call(number)))
+            number += 1
+            await until(lambda: is_full() or store.health().queued < options.queue_rows)
+        for later in range(number, 301):
+            at_once(store.record(call(later)))
         health = store.health()
         assert health.queued == 10
         assert 0 < health.spooled_records < 200
