@@ -14,7 +14,7 @@ import httpx
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-PATIENCE_SECONDS = 20.0
+from patience import PATIENCE_SECONDS
 
 
 @dataclass(slots=True)
@@ -57,7 +57,12 @@ class Collector:
         self.requests.append(ExportTraceServiceRequest.FromString(body))
         if self.forward_to:
             headers = {"content-type": "application/x-protobuf"}
-            answer = httpx.post(f"{self.forward_to}/v1/traces", content=body, headers=headers)
+            answer = httpx.post(
+                f"{self.forward_to}/v1/traces",
+                content=body,
+                headers=headers,
+                timeout=PATIENCE_SECONDS,
+            )
             self.statuses.append(answer.status_code)
 
 

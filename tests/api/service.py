@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from observatory_store.api import create_app
 from observatory_store.otlp import MediaType, Signal
 from observatory_store.settings import AuthMode, Settings
+from patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -60,6 +61,20 @@ class Service:
         finally:
             await connection.close()
 
+    async def measurement(self, name: str) -> float:
+        """Return what `/metrics` says; the name has its labels, as they stand there."""
+        for line in (await self.http.get("/metrics")).text.splitlines():
+            found, _, value = line.rpartition(" ")
+            if found == name:
+                return float(value)
+        return 0.0
+
+    async def reaches(self, name: str, least: float) -> None:
+        """Wait until a measurement is at least so much."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while await self.measurement(name) < least:
+                await asyncio.sleep(0.01)
+
     async def count(self, relation: str) -> int:
         """Count the rows of a relation of schema observatory."""
         records = await self.fetch(f"SELECT count(*) FROM observatory.{relation}")
@@ -91,7 +106,7 @@ async def serving(
             await asyncio.sleep(0.005)
         port = server.servers[0].sockets[0].getsockname()[1]
         url = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient(base_url=url, timeout=60) as http:
+        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as http:
             yield Service(http, url, database_url)
     finally:
         server.should_exit = True

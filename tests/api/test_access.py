@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +18,7 @@ from api.telemetry import (
     span,
     traces,
 )
-from observatory_store.api.authentication import CACHE_SECONDS
+from observatory_store.api import authentication
 from observatory_store.database import open_pool
 from observatory_store.otlp import Signal
 from observatory_store.repositories import KeyRepository, ProjectRepository
@@ -86,6 +86,8 @@ async def test_a_revoked_key_is_refused_soon(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise a leaked key would work until every service is restarted."""
+    clock = 1000.0
+    monkeypatch.setattr(authentication, "time", SimpleNamespace(monotonic=lambda: clock))
     async with (
         _catalogue(database_url) as (projects, keys),
         serving(database_url, auth=AuthMode.REQUIRED) as service,
@@ -96,8 +98,7 @@ async def test_a_revoked_key_is_refused_soon(
         assert (await service.http.get("/api/v1/metrics")).status_code == 200
         await keys.revoke(project.project_id, key.api_key_id)
         assert (await service.http.get("/api/v1/metrics")).status_code == 200
-        monotonic = time.monotonic
-        monkeypatch.setattr(time, "monotonic", lambda: monotonic() + CACHE_SECONDS)
+        clock += authentication.CACHE_SECONDS
         assert (await service.http.get("/api/v1/metrics")).status_code == 401
 
 

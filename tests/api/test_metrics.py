@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from api.service import Service, serving
 from api.telemetry import SECOND, llm_attributes, log, logs, span, traces
 from observatory_store.api import database_measurements
 from observatory_store.otlp import Signal
+from patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "operations.md"
 NOWHERE = "postgresql://somebody@127.0.0.1:9/none"
-QUICK_SECONDS = 3.0
+HANGING_SECONDS = 60.0
 
 Samples = dict[str, float]
 
@@ -37,10 +37,9 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def _text(service: Service) -> str:
-    begin = time.perf_counter()
-    response = await service.http.get("/metrics")
+    async with asyncio.timeout(HANGING_SECONDS):
+        response = await service.http.get("/metrics")
     assert response.status_code == 200
-    assert time.perf_counter() - begin < QUICK_SECONDS
     return response.text
 
 
@@ -101,22 +100,25 @@ async def test_rows_are_counted_by_what_became_of_them(service: Service) -> None
     assert found["observatory_records_total{rejected,traces}"] == 4
     assert found["observatory_commit_rows_count{traces}"] == 2
     assert found["observatory_commit_rows_sum{traces}"] == 6
-    assert 0 < found["observatory_commit_duration_seconds_sum{traces}"] < 10
+    assert 0 < found["observatory_commit_duration_seconds_sum{traces}"] < PATIENCE_SECONDS
     assert found["observatory_queue_rows{logs}"] == 0
     assert found["observatory_pool_max_connections{reads}"] == 8
 
 
 @pytest.mark.editions("postgres")
+@pytest.mark.usefixtures("tireless_writers")
 async def test_what_waits_and_what_is_tried_again(database_url: str) -> None:
     """A database that cannot keep up shows as a queue, before senders are turned away."""
     async with serving(database_url, writers=1, lock_timeout_seconds=0.2) as service:
         await service.send(Signal.LOGS, logs(log("before")))
         with _locked(database_url, "logs"):
-            sending = [
-                asyncio.create_task(service.send(Signal.LOGS, logs(log(str(n)), log(f"{n}."))))
-                for n in range(4)
-            ]
-            await asyncio.sleep(0.6)
+            sending = []
+            for n in range(4):
+                sent = logs(log(str(n)), log(f"{n}."))
+                sending.append(asyncio.create_task(service.send(Signal.LOGS, sent)))
+                # The one writer has the first, and the others wait.
+                await service.reaches('observatory_commit_retries_total{signal="logs"}', 1)
+            await service.reaches('observatory_queue_requests{signal="logs"}', 3)
             found = await _samples(service)
         assert found["observatory_queue_requests{logs}"] == 3
         assert found["observatory_queue_rows{logs}"] == 6
@@ -150,7 +152,7 @@ async def test_the_database_is_measured(service: Service, edition: str) -> None:
     assert found["observatory_relation_bytes{projects}"] > 0
     pending = 0 if edition == "community" else 1
     assert (found["observatory_rollup_pending_buckets"] > 0) == (pending > 0)
-    assert 0 <= found["observatory_rollup_oldest_pending_seconds"] < 60
+    assert 0 <= found["observatory_rollup_oldest_pending_seconds"] < PATIENCE_SECONDS
     assert ("observatory_relation_chunks{spans,row}" in found) == (edition != "postgres")
     if edition != "postgres":
         assert found["observatory_relation_chunks{spans,row}"] == 1
@@ -176,16 +178,18 @@ async def test_columnstore_chunks_are_told_apart(service: Service) -> None:
 
 @pytest.mark.editions("postgres")
 @pytest.mark.usefixtures("at_once")
-async def test_a_locked_table_does_not_hold_a_scrape_up(
-    service: Service, database_url: str
-) -> None:
+async def test_a_locked_table_does_not_hold_a_scrape_up(database_url: str) -> None:
     """During a migration of hours the service is still watched."""
-    with _locked(database_url, "spans"):
-        found = await _samples(service)
-    assert found["observatory_database_up"] == 1
-    assert "observatory_relation_bytes{spans}" not in found
-    assert "observatory_rollup_pending_buckets" in found
-    assert "observatory_relation_bytes{spans}" in await _samples(service)
+    never = 2 * HANGING_SECONDS
+    async with serving(
+        database_url, lock_timeout_seconds=never, statement_timeout_seconds=never
+    ) as service:
+        with _locked(database_url, "spans"):
+            found = await _samples(service)
+        assert found["observatory_database_up"] == 1
+        assert "observatory_relation_bytes{spans}" not in found
+        assert "observatory_rollup_pending_buckets" in found
+        assert "observatory_relation_bytes{spans}" in await _samples(service)
 
 
 @pytest.mark.editions("postgres")
@@ -212,8 +216,9 @@ async def test_a_database_that_is_away() -> None:
 
 
 @pytest.mark.usefixtures("at_once")
-async def test_a_database_that_falls_silent() -> None:
+async def test_a_database_that_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """A network that swallows packets must not make the scrapes time out, or pile up."""
+    monkeypatch.setattr(database_measurements, "WAIT_SECONDS", 0.2)
     taken: list[asyncio.StreamWriter] = []
 
     async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -221,7 +226,7 @@ async def test_a_database_that_falls_silent() -> None:
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    url = f"postgresql://somebody@127.0.0.1:{port}/none?connect_timeout=5"
+    url = f"postgresql://somebody@127.0.0.1:{port}/none?connect_timeout={2 * HANGING_SECONDS}"
     async with serving(url) as service:
         for _ in range(2):
             assert (await _samples(service))["observatory_database_up"] == 0

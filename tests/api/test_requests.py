@@ -125,13 +125,20 @@ async def test_a_gzip_bomb_stops_at_the_limit(database_url: str) -> None:
     compressor = zlib.compressobj(9, wbits=31)
     bomb = b"".join(compressor.compress(bytes(10_000_000)) for _ in range(100))
     bomb += compressor.flush()
+    begin = time.process_time()
+    inflater = zlib.decompressobj(wbits=31)
+    rest = bomb
+    while rest:
+        inflater.decompress(rest, 1_000_000)
+        rest = inflater.unconsumed_tail
+    whole = time.process_time() - begin
     members = gzip.compress(bytes(600_000)) * 2
     async with serving(database_url, max_body_bytes=1_000_000) as service:
         for body in (bomb, members):
-            begin = time.perf_counter()
+            begin = time.process_time()
             response = await service.send(Signal.TRACES, body, content_encoding="gzip")
             _failure(response, 413, 8, PROTOBUF)
-            assert time.perf_counter() - begin < 2
+            assert time.process_time() - begin < whole / 2
         exact = gzip.compress(b"\xff" * 1_000_000)
         response = await service.send(Signal.TRACES, exact, content_encoding="gzip")
         _failure(response, 400, 3, PROTOBUF)

@@ -94,7 +94,8 @@ async def test_a_page_of_1000_spans_is_quick(service: Service) -> None:
     """Otherwise other requests would wait while one page is written."""
     attributes = {f"key{n}": n for n in range(20)}
     await service.send(Signal.TRACES, traces(*(span(attributes=attributes) for _ in range(1000))))
-    begin = time.perf_counter()
+    begin = time.process_time()
     page = await service.get("spans", limit=1000)
     assert len(page["spans"]) == 1000
-    assert time.perf_counter() - begin < 1
+    # Of this process alone, whatever else the machine does.
+    assert time.process_time() - begin < 1

@@ -19,6 +19,7 @@ from observatory_store.otlp import Signal
 from observatory_store.repositories import KeyRepository
 from observatory_store.schema import Migrator
 from observatory_store.settings import AuthMode
+from patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,8 +91,8 @@ async def test_slow_queries_do_not_keep_senders_waiting(database_url: str) -> No
         database_url,
         auth=AuthMode.REQUIRED,
         pool_size=2,
-        query_timeout_seconds=60,
-        lock_timeout_seconds=60,
+        query_timeout_seconds=PATIENCE_SECONDS,
+        lock_timeout_seconds=PATIENCE_SECONDS,
     ) as service:
         service.http.headers["x-api-key"] = key
         with _locked(database_url, "logs"):
@@ -114,7 +115,10 @@ async def test_a_query_that_takes_too_long_is_not_tried_again(database_url: str)
         assert response.status_code == 400
         assert "narrow the range or the filter" in response.json()["detail"]
         assert "retry-after" not in response.headers
-        assert (await service.get("logs"))["logs"] == []
+        # Once nobody keeps it waiting, it is quick enough soon, on whatever machine.
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (await service.http.get("/api/v1/logs")).status_code != 200:
+                await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("ending", ["pg_cancel_backend", "pg_terminate_backend"])
@@ -122,7 +126,9 @@ async def test_a_query_that_somebody_stops_may_be_tried_again(
     database_url: str, ending: str
 ) -> None:
     """Otherwise a restart of the database would tell readers that their queries are too large."""
-    async with serving(database_url, query_timeout_seconds=60, lock_timeout_seconds=60) as service:
+    async with serving(
+        database_url, query_timeout_seconds=PATIENCE_SECONDS, lock_timeout_seconds=PATIENCE_SECONDS
+    ) as service:
         with _locked(database_url, "logs"):
             read = asyncio.create_task(service.http.get("/api/v1/logs"))
             (pid,) = await _waiting_for_locks(service, 1)
@@ -157,9 +163,9 @@ async def test_the_service_recovers_by_itself(service: Service, database_url: st
             [urlsplit(database_url).path.lstrip("/")],
         )
     sent = traces(span("after"))
-    statuses = [(await service.send(Signal.TRACES, sent)).status_code for _ in range(10)]
-    assert statuses[-1] == 200
-    assert set(statuses) <= {200, 503}
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (status := (await service.send(Signal.TRACES, sent)).status_code) != 200:
+            assert status == 503
     assert await service.count("spans") == 2
 
 
