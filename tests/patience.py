@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import inspect
+from collections.abc import Awaitable, Callable
 
 PATIENCE_SECONDS = 300.0
 """Many times what anything takes: it only tells what hangs from what is slow."""
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def until(
+    condition: Callable[[], bool | Awaitable[bool]], *, seconds: float = PATIENCE_SECONDS
+) -> None:
     """Wait until a condition holds.
 
     Raises:
@@ -17,8 +20,11 @@ async def until(condition: Callable[[], bool]) -> None:
 
     """
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not condition():  # noqa: ASYNC110 - some of it is the state of other processes
+        async with asyncio.timeout(seconds):
+            while True:
+                holds = condition()
+                if await holds if inspect.isawaitable(holds) else holds:
+                    return
                 await asyncio.sleep(0.005)
     except TimeoutError as error:
         raise AssertionError("waited in vain") from error

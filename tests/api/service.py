@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from observatory_store.api import create_app
 from observatory_store.otlp import MediaType, Signal
 from observatory_store.settings import AuthMode, Settings
-from patience import PATIENCE_SECONDS
+from patience import PATIENCE_SECONDS, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -71,9 +71,11 @@ class Service:
 
     async def reaches(self, name: str, least: float) -> None:
         """Wait until a measurement is at least so much."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while await self.measurement(name) < least:
-                await asyncio.sleep(0.01)
+
+        async def reached() -> bool:
+            return await self.measurement(name) >= least
+
+        await until(reached)
 
     async def count(self, relation: str) -> int:
         """Count the rows of a relation of schema observatory."""

@@ -13,7 +13,7 @@ from api.service import serving
 from api.telemetry import span, traces
 from observatory_store.ingest.receiver import DEADLINE_SECONDS
 from observatory_store.otlp import Signal
-from patience import PATIENCE_SECONDS
+from patience import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.editions("postgres")
 
@@ -44,9 +44,9 @@ async def test_beyond_the_limit_senders_are_told_to_come_back(database_url: str)
             blocker.execute("LOCK TABLE observatory.spans IN ACCESS EXCLUSIVE MODE")
             sending = [asyncio.create_task(send(number)) for number in range(20)]
             # None is stored yet, and after some more seconds the others are refused for that.
-            async with asyncio.timeout(DEADLINE_SECONDS / 2):
-                while sum(task.done() for task in sending) < 10:
-                    await asyncio.sleep(0.01)
+            await until(
+                lambda: sum(task.done() for task in sending) >= 10, seconds=DEADLINE_SECONDS / 2
+            )
             assert {task.result() for task in sending if task.done()} == {503}
             blocker.rollback()
         statuses = await asyncio.gather(*sending)

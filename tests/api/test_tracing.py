@@ -191,8 +191,8 @@ async def test_spans_that_come_back_make_no_new_ones(
         for number in range(5):
             await _send(service, str(number))
             await service.get("spans")
-        for name in ("POST /v1/traces", "commit", "GET /api/v1/spans"):
-            await until(lambda name=name: len(collector.named(name)) == 5)
+        names = ("POST /v1/traces", "commit", "GET /api/v1/spans")
+        await until(lambda: all(len(collector.named(name)) == 5 for name in names))
         await until(lambda: len(collector.statuses) == len(collector.requests))
         await asyncio.sleep(QUIET_SECONDS)
         before = (len(collector.requests), len(collector.spans), await service.count("spans"))
