@@ -1,124 +1,176 @@
-"""Run with `make bench`: prints a table, and writes JSON if asked."""
+"""Run with `make bench`: prints tables, and writes JSON if asked; see `docs/benchmark.md`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
+import os
 import platform
-import statistics
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from bench import load as loads
-from bench.measure import (
-    BATCH,
-    CONNECTIONS,
-    WORKERS,
-    Load,
-    Measurement,
-    OverHttp,
-    bare_copy,
-    store_write,
-)
+from bench import growth, latency, report
+from bench.copying import BATCH
+from bench.forms import Load
 from bench.sizes import bytes_a_span
+from bench.ways import Taken, Way, bare_copy, in_process, measure, over_http, plain_copy
 from observatory_store.devdb import Cluster, choose
+from observatory_store.otlp import MediaType, Signal
 from observatory_store.schema import Migrator
+
+Figures = dict[str, list[Taken]]
 
 
 def main() -> None:
     """Measure, print, and write the JSON."""
+    arguments = _arguments()
+    with Cluster(choose(arguments.server)) as cluster:
+        found = asyncio.run(Benchmark(cluster, arguments).run())
+    report.show(found)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--spans", type=int, default=40_000, help="spans a measurement")
-    parser.add_argument("--request", type=int, help="spans a request; else of many sizes")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds, after one that warms up")
+    parser.add_argument("--records", type=int, default=40_000, help="records a measurement")
+    parser.add_argument("--request", type=int, help="records a request; else of many sizes")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds, after one that warms up")
+    parser.add_argument("--connections", type=int, default=32, help="of the client")
+    parser.add_argument("--workers", type=int, default=2, help="processes of the service")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--server", choices=["auto", "wheel", "local"], default="auto")
+    parser.add_argument(
+        "--only", choices=["spans", "logs", "metrics", "latency", "growth"], action="append"
+    )
+    parser.add_argument("--full", action="store_true", help="with growth to 20 million spans")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
-    arguments = parser.parse_args()
-    with Cluster(choose(arguments.server)) as cluster:
-        report = asyncio.run(_run(cluster, arguments))
-    _print(report)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=2) + "\n")
+    return parser.parse_args()
 
 
-async def _run(cluster: Cluster, arguments: argparse.Namespace) -> dict[str, Any]:
-    over_protobuf = OverHttp("application/x-protobuf", lambda load: load.protobuf)
-    over_json = OverHttp("application/json", lambda load: load.json)
-    ways: dict[str, Measurement] = {
-        "bare COPY": bare_copy,
-        "Store.write_spans": store_write,
-        "OTLP protobuf": over_protobuf,
-        "OTLP JSON": over_json,
-    }
-    seconds: dict[str, list[float]] = {way: [] for way in ways}
-    sizes: dict[str, Any] = {}
-    for number in range(arguments.rounds + 1):
-        load = Load(
-            loads.requests(arguments.spans, size=arguments.request, seed=arguments.seed + number)
-        )
-        for way, measure in ways.items():
-            # A fresh database each, so that no way pays for the rows of another.
-            url = cluster.create_database(f"bench_{number}_{list(ways).index(way)}")
-            Migrator(url).apply()
-            taken = await measure(url, load)
-            if number:
-                seconds[way].append(taken)
-            if number == arguments.rounds and way == "Store.write_spans":
-                sizes = await bytes_a_span(url, len(load.spans))
-    spans = arguments.spans
-    return {
-        "conditions": {
-            "machine": f"{platform.machine()}, {platform.python_implementation()} "
-            f"{platform.python_version()}",
-            "server": f"PostgreSQL {cluster.installation.version}, "
-            f"TimescaleDB {cluster.installation.timescaledb}",
-            "spans": spans,
-            "requests": len(load.protobuf),
-            "bytes a span, protobuf": round(sum(map(len, load.protobuf)) / spans),
-            "connections": CONNECTIONS,
-            "workers": WORKERS,
+@dataclass
+class Benchmark:
+    """One run, on one server."""
+
+    cluster: Cluster
+    arguments: argparse.Namespace
+    _numbers: Callable[[], int] = field(default_factory=lambda: count().__next__)
+
+    async def run(self) -> dict[str, Any]:
+        """Return all figures."""
+        arguments = self.arguments
+        everything = ["spans", "logs", "metrics", "latency"] + ["growth"] * arguments.full
+        parts: list[str] = arguments.only or everything
+        found: dict[str, Any] = {"conditions": self._conditions()}
+        for part, signal in _SIGNALS.items():
+            if part in parts:
+                report.progress(part)
+                found[part] = report.ratios(await self._rounds(signal))
+        if "spans" in parts:
+            found["bytes a span"] = await self._sizes()
+        if "latency" in parts:
+            report.progress("latency")
+            found["latency"] = await latency.under_half_load(
+                self._database(),
+                requests=max(100, arguments.records // 50),
+                seed=arguments.seed,
+                connections=arguments.connections,
+                workers=arguments.workers,
+            )
+        if "growth" in parts:
+            found["growth"] = await self._growth()
+        return found
+
+    def _conditions(self) -> dict[str, Any]:
+        installation = self.cluster.installation
+        names = ("records", "request", "rounds", "connections", "workers", "seed")
+        return {
+            "machine": f"{os.cpu_count()} processors, {platform.machine()}, "
+            f"{platform.python_implementation()} {platform.python_version()}",
+            "server": f"PostgreSQL {installation.version}, TimescaleDB {installation.timescaledb}",
             "rows a COPY": BATCH,
-            "rounds": arguments.rounds,
-            "seed": arguments.seed,
-        },
-        "spans a second": {way: [spans / one for one in taken] for way, taken in seconds.items()},
-        "ratio to bare COPY": {
-            way: [bare / one for one, bare in zip(taken, seconds["bare COPY"], strict=True)]
-            for way, taken in seconds.items()
-        },
-        "processor time of the service, µs a span": {
-            "OTLP protobuf": over_protobuf.cpu_us[1:],
-            "OTLP JSON": over_json.cpu_us[1:],
-        },
-        "peak memory of a service process, MiB": {
-            "OTLP protobuf": over_protobuf.peak_memory_mib,
-            "OTLP JSON": over_json.peak_memory_mib,
-        },
-        "bytes a span": sizes,
-    }
+            **{name: getattr(self.arguments, name) for name in names},
+        }
+
+    def _http(self, media: MediaType) -> Way:
+        return over_http(
+            media, connections=self.arguments.connections, workers=self.arguments.workers
+        )
+
+    def _ways(self, signal: Signal) -> dict[str, Way]:
+        ways = {
+            report.BARE: bare_copy,
+            report.IN_PROCESS: in_process,
+            report.PROTOBUF: self._http(MediaType.PROTOBUF),
+            report.JSON: self._http(MediaType.JSON),
+        }
+        return ways | {report.PLAIN: plain_copy} if signal is Signal.TRACES else ways
+
+    async def _rounds(self, signal: Signal) -> Figures:
+        ways = self._ways(signal)
+        figures: Figures = {name: [] for name in ways}
+        order = random.Random(self.arguments.seed)
+        for number in range(self.arguments.rounds + 1):
+            seed = self.arguments.seed + number
+            warm = self._load(signal, self.arguments.records // 8, seed + 10**6)
+            load = self._load(signal, self.arguments.records, seed)
+            # What was built does not change: the collector need not walk it in each measurement.
+            gc.collect()
+            gc.freeze()
+            # Another order each time, so that no way always runs in the wake of the same one.
+            for name in order.sample(list(ways), len(ways)):
+                taken = await self._measure(ways[name], self._database(), warm, load)
+                if number:
+                    figures[name].append(taken)
+            gc.unfreeze()
+        return figures
+
+    async def _sizes(self) -> dict[str, Any]:
+        url = self._database()
+        load = self._load(Signal.TRACES, self.arguments.records, self.arguments.seed)
+        async with in_process(url, load, load) as prepared:
+            await prepared.run()
+        return await bytes_a_span(url, load.records)
+
+    async def _growth(self) -> dict[str, Any]:
+        figures: Figures = {}
+        for stored in (growth.LITTLE, growth.MUCH):
+            report.progress(f"growth: {stored:,} spans")
+            url = self._database()
+            await growth.fill(url, stored, seed=self.arguments.seed)
+            figures[f"{stored:,} spans stored"] = [
+                await self._measure(
+                    self._http(MediaType.PROTOBUF),
+                    url,
+                    self._load(Signal.TRACES, self.arguments.records // 8, seed + 10**6),
+                    self._load(Signal.TRACES, self.arguments.records, seed),
+                )
+                for seed in range(self.arguments.rounds)
+            ]
+        return report.ratios(figures)
+
+    def _load(self, signal: Signal, records: int, seed: int) -> Load:
+        return Load(signal, records, size=self.arguments.request, seed=seed)
+
+    async def _measure(self, way: Way, url: str, warm: Load, load: Load) -> Taken:
+        server = self.cluster.pid
+        assert server is not None  # noqa: S101 - it runs
+        return await measure(way, url, server, warm, load)
+
+    def _database(self) -> str:
+        """Make a database with the schema, so that no way pays for the rows of another."""
+        url = self.cluster.create_database(f"bench_{self._numbers()}")
+        Migrator(url).apply()
+        return url
 
 
-def _print(report: dict[str, Any]) -> None:
-    for name, value in report["conditions"].items():
-        print(f"{name + ':':24} {value}")
-    for title in (
-        "spans a second",
-        "ratio to bare COPY",
-        "processor time of the service, µs a span",
-        "peak memory of a service process, MiB",
-    ):
-        print(f"\n{title:42}{'min':>9}{'median':>9}{'max':>9}")
-        for way, values in report[title].items():
-            if values:
-                figures = (min(values), statistics.median(values), max(values))
-                form = "9.2f" if "ratio" in title else "9,.0f"
-                print(f"  {way:40}" + "".join(format(figure, form) for figure in figures))
-    print("\nbytes a span")
-    for store, relations in report["bytes a span"].items():
-        parts = ", ".join(f"{name} {size:,.0f}" for name, size in relations.items())
-        print(f"  {store:40}{sum(relations.values()):9,.0f}  ({parts})")
+_SIGNALS = {"spans": Signal.TRACES, "logs": Signal.LOGS, "metrics": Signal.METRICS}
 
 
 if __name__ == "__main__":

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import math
 import random
 import time
+from collections.abc import Iterator
+from typing import Any
 
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 MODELS = (
@@ -41,6 +46,7 @@ CALL_SHARE = 0.6
 """Spans that are calls of a model; the others are servers, tools and retrievals around them."""
 MEDIAN_CHARACTERS = 600
 
+_IDS = {"traceId", "spanId", "parentSpanId"}
 _LETTERS = "etaoinshrdlucmfwypvbgkjqxz"
 _LETTER_WEIGHTS = [1 / (rank + 2) for rank in range(len(_LETTERS))]
 
@@ -66,46 +72,50 @@ def requests(spans: int, *, size: int | None, seed: int) -> list[ExportTraceServ
     """
     chance = random.Random(seed)
     end = time.time_ns() - 10**9
-    made: list[ExportTraceServiceRequest] = []
-    while spans > 0:
-        wanted = size or chance.choices([8, 40, 200, 1000], [0.3, 0.3, 0.3, 0.1])[0]
-        made.append(_request(chance, min(wanted, spans), end))
-        spans -= wanted
-    return made
+    return [_request(chance, one, end) for one in request_sizes(chance, spans, size)]
 
 
-def as_json(request: ExportTraceServiceRequest) -> bytes:
-    """Return the request as OTLP JSON, in which ids are hex."""
-    document = MessageToDict(request)
-    for resource, resource_message in zip(
-        document["resourceSpans"], request.resource_spans, strict=True
-    ):
-        for scope, scope_message in zip(
-            resource["scopeSpans"], resource_message.scope_spans, strict=True
-        ):
-            for span, message in zip(scope["spans"], scope_message.spans, strict=True):
-                span["traceId"] = message.trace_id.hex()
-                span["spanId"] = message.span_id.hex()
-                if message.parent_span_id:
-                    span["parentSpanId"] = message.parent_span_id.hex()
-                span["kind"] = message.kind
-                if "status" in span:
-                    span["status"] = {"code": message.status.code}
-    return json.dumps(document, separators=(",", ":")).encode()
+def request_sizes(chance: random.Random, records: int, size: int | None) -> Iterator[int]:
+    """Yield how many records each request has: ``size``, or 8, 40, 200 or 1,000."""
+    while records > 0:
+        wanted = min(size or chance.choices([8, 40, 200, 1000], [0.3, 0.3, 0.3, 0.1])[0], records)
+        yield wanted
+        records -= wanted
+
+
+def as_json(request: Message) -> bytes:
+    """Return a request as OTLP JSON, in which ids are hex and enums are numbers."""
+    document = MessageToDict(request, use_integers_for_enums=True)
+    return json.dumps(_with_hex_ids(document), separators=(",", ":")).encode()
+
+
+def _with_hex_ids(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(value, list):
+        return [_with_hex_ids(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: base64.b64decode(item).hex() if key in _IDS else _with_hex_ids(item)
+            for key, item in value.items()
+        }
+    return value
+
+
+def resource(chance: random.Random) -> Resource:
+    """Return one of the machines and services."""
+    return Resource(
+        attributes=[
+            text("service.name", f"service-{chance.randrange(12)}"),
+            text("service.version", "1.4.2"),
+            text("deployment.environment.name", "production"),
+            text("host.name", f"node-{chance.randrange(8)}"),
+            text("telemetry.sdk.language", "python"),
+        ]
+    )
 
 
 def _request(chance: random.Random, spans: int, end: int) -> ExportTraceServiceRequest:
     request = ExportTraceServiceRequest()
-    resource_spans = request.resource_spans.add()
-    resource_spans.resource.attributes.extend(
-        [
-            _text("service.name", f"service-{chance.randrange(12)}"),
-            _text("service.version", "1.4.2"),
-            _text("deployment.environment.name", "production"),
-            _text("host.name", f"node-{chance.randrange(8)}"),
-            _text("telemetry.sdk.language", "python"),
-        ]
-    )
+    resource_spans = request.resource_spans.add(resource=resource(chance))
     scope_spans = resource_spans.scope_spans.add()
     scope_spans.scope.name = "gateway"
     trace_id, parent = b"", b""
@@ -137,13 +147,13 @@ def _call(chance: random.Random, span: Span) -> None:
     span.kind = Span.SPAN_KIND_CLIENT
     span.attributes.extend(
         [
-            _text("gen_ai.operation.name", "chat"),
-            _text("gen_ai.provider.name", provider),
-            _text("gen_ai.request.model", model),
-            _text("gen_ai.response.model", model),
-            _text("gen_ai.response.id", f"chatcmpl-{chance.randbytes(12).hex()}"),
-            _integer("gen_ai.usage.input_tokens", chance.randrange(50, 8000)),
-            _integer("gen_ai.usage.output_tokens", chance.randrange(5, 1500)),
+            text("gen_ai.operation.name", "chat"),
+            text("gen_ai.provider.name", provider),
+            text("gen_ai.request.model", model),
+            text("gen_ai.response.model", model),
+            text("gen_ai.response.id", f"chatcmpl-{chance.randbytes(12).hex()}"),
+            integer("gen_ai.usage.input_tokens", chance.randrange(50, 8000)),
+            integer("gen_ai.usage.output_tokens", chance.randrange(5, 1500)),
             KeyValue(
                 key="gen_ai.request.temperature", value=AnyValue(double_value=chance.random())
             ),
@@ -151,12 +161,12 @@ def _call(chance: random.Random, span: Span) -> None:
                 key="gen_ai.response.finish_reasons",
                 value=AnyValue(array_value=ArrayValue(values=[AnyValue(string_value="stop")])),
             ),
-            _text("gen_ai.conversation.id", f"session-{chance.randrange(5 * USERS)}"),
-            _text("user.id", f"user-{chance.randrange(USERS)}"),
-            _text("server.address", f"api.{provider}.example"),
-            _integer("server.port", 443),
-            _text("gen_ai.input.messages", _message(chance, "user")),
-            _text("gen_ai.output.messages", _message(chance, "assistant")),
+            text("gen_ai.conversation.id", f"session-{chance.randrange(5 * USERS)}"),
+            text("user.id", f"user-{chance.randrange(USERS)}"),
+            text("server.address", f"api.{provider}.example"),
+            integer("server.port", 443),
+            text("gen_ai.input.messages", _message(chance, "user")),
+            text("gen_ai.output.messages", _message(chance, "assistant")),
         ]
     )
 
@@ -166,25 +176,32 @@ def _step(chance: random.Random, span: Span) -> None:
     span.kind = chance.choice([Span.SPAN_KIND_INTERNAL, Span.SPAN_KIND_SERVER])
     span.attributes.extend(
         [
-            _text("http.request.method", "POST"),
-            _text("url.path", f"/v1/tenants/{chance.randrange(500)}/chat"),
-            _integer("http.response.status_code", 200),
-            _text("network.protocol.version", "1.1"),
-            _text("user_agent.original", "python-httpx/0.28"),
-            _text("request.id", chance.randbytes(8).hex()),
+            text("http.request.method", "POST"),
+            text("url.path", f"/v1/tenants/{chance.randrange(500)}/chat"),
+            integer("http.response.status_code", 200),
+            text("network.protocol.version", "1.1"),
+            text("user_agent.original", "python-httpx/0.28"),
+            text("request.id", chance.randbytes(8).hex()),
         ]
     )
 
 
 def _message(chance: random.Random, role: str) -> str:
     length = max(1, int(chance.lognormvariate(math.log(MEDIAN_CHARACTERS), 0.9) / 5))
-    text = " ".join(chance.choices(_WORDS, cum_weights=_FREQUENCIES, k=length))
-    return json.dumps([{"role": role, "parts": [{"type": "text", "content": text}]}])
+    content = sentence(chance, length)
+    return json.dumps([{"role": role, "parts": [{"type": "text", "content": content}]}])
 
 
-def _text(key: str, value: str) -> KeyValue:
+def sentence(chance: random.Random, words: int) -> str:
+    """Return some text of so many words."""
+    return " ".join(chance.choices(_WORDS, cum_weights=_FREQUENCIES, k=words))
+
+
+def text(key: str, value: str) -> KeyValue:
+    """Return an attribute with a string."""
     return KeyValue(key=key, value=AnyValue(string_value=value))
 
 
-def _integer(key: str, value: int) -> KeyValue:
+def integer(key: str, value: int) -> KeyValue:
+    """Return an attribute with an integer."""
     return KeyValue(key=key, value=AnyValue(int_value=value))

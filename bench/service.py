@@ -4,43 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
+from dataclasses import dataclass
 
 
+@dataclass(frozen=True)
 class Service:
     """A running service."""
 
-    def __init__(self, pid: int, port: int) -> None:
-        self.pid = pid
-        self.port = port
-
-    def peak_memory_mib(self) -> float:
-        """Return the most memory that the largest of the processes had resident."""
-        return max(
-            int(found[1]) / 1024
-            for pid in self._processes()
-            if (found := re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()))
-        )
-
-    def cpu_seconds(self) -> float:
-        """Return what all the processes have used of the processors, in this program and for it."""
-        total = 0
-        for pid in self._processes():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / os.sysconf("SC_CLK_TCK")
-
-    def _processes(self) -> list[int]:
-        found = [self.pid]
-        for pid in found:
-            for children in Path(f"/proc/{pid}/task").glob("*/children"):
-                found += [int(child) for child in children.read_text().split()]
-        return found
+    pid: int
+    port: int
 
 
 @asynccontextmanager

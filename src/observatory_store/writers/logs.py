@@ -26,7 +26,7 @@ _PLAIN = (
     "service_name",
 )
 _NULLABLE = ("severity_text", "event_name", "flags", "dropped_attributes_count")
-_COLUMNS = (
+COLUMNS = (
     *_PLAIN,
     *_NULLABLE,
     "ordinal",
@@ -97,7 +97,7 @@ async def _insert(submissions: Sequence[Submission[_Numbered]], batch: Batch) ->
             if batch.must_merge:
                 await _merge(batch, accepted)
             else:
-                await batch.copy("observatory.logs", _COLUMNS, _records(batch, accepted))
+                await batch.copy("observatory.logs", COLUMNS, _records(batch, accepted))
     return [outcome.written() for outcome in outcomes]
 
 
@@ -107,16 +107,17 @@ async def _merge(batch: Batch, accepted: Sequence[_Accepted]) -> None:
         outcome, one, (log, ordinal) = each
         first.setdefault((one.project_id, log.time, log.content_hash, ordinal), each)
         outcome.duplicates += 1
-    await batch.copy("pg_temp.log_stage", _COLUMNS, _records(batch, list(first.values())))
+    await batch.copy("pg_temp.log_stage", COLUMNS, _records(batch, list(first.values())))
     for row in await batch.connection.fetch(SQL["insert_logs"]):
         first[tuple(row)][0].duplicates -= 1
 
 
 def _records(batch: Batch, accepted: Sequence[_Accepted]) -> list[tuple[Any, ...]]:
-    return [_record(one.project_id, batch.now, *row) for _, one, row in accepted]
+    return [log_record(one.project_id, batch.now, *row) for _, one, row in accepted]
 
 
-def _record(project_id: int, now: datetime, record: LogRecord, ordinal: int) -> tuple[Any, ...]:
+def log_record(project_id: int, now: datetime, record: LogRecord, ordinal: int) -> tuple[Any, ...]:
+    """Return a log record as a record of ``COLUMNS``."""
     return (
         *_plain(record),
         *[value or None for value in _nullable(record)],

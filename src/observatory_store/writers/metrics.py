@@ -39,7 +39,7 @@ _PLAIN = (
     "quantiles",
     "quantile_values",
 )
-_COLUMNS = (*_PLAIN, "project_id", "ingested_at", "series_id", "flags", "exemplars")
+COLUMNS = (*_PLAIN, "project_id", "ingested_at", "series_id", "flags", "exemplars")
 
 _plain = attrgetter(*_PLAIN)
 
@@ -74,7 +74,7 @@ async def _insert(submissions: Sequence[Submission[MetricPoint]], batch: Batch) 
             if batch.must_merge:
                 await _merge(batch, accepted)
             else:
-                await batch.copy("observatory.metric_points", _COLUMNS, _records(batch, accepted))
+                await batch.copy("observatory.metric_points", COLUMNS, _records(batch, accepted))
     return [outcome.written() for outcome in outcomes]
 
 
@@ -92,7 +92,7 @@ async def _merge(batch: Batch, accepted: Sequence[_Accepted]) -> None:
         key = (one.project_id, point.series.series_id, point.time, point.time_nanos)
         first.setdefault(key, outcome)
         outcome.duplicates += 1
-    await batch.copy("pg_temp.point_stage", _COLUMNS, _records(batch, accepted))
+    await batch.copy("pg_temp.point_stage", COLUMNS, _records(batch, accepted))
     for row in await batch.connection.fetch(SQL["insert_points"]):
         first[tuple(row)].duplicates -= 1
     times = [point.time for _, _, point in accepted]
@@ -109,7 +109,7 @@ async def _merge(batch: Batch, accepted: Sequence[_Accepted]) -> None:
 
 
 def _records(batch: Batch, accepted: Sequence[_Accepted]) -> list[tuple[Any, ...]]:
-    return [_record(one.project_id, batch.now, point) for _, one, point in accepted]
+    return [point_record(one.project_id, batch.now, point) for _, one, point in accepted]
 
 
 def _metric_record(metric: Metric) -> tuple[Any, ...]:
@@ -133,7 +133,8 @@ def _series_record(series: MetricSeries) -> tuple[Any, ...]:
     )
 
 
-def _record(project_id: int, now: datetime, point: MetricPoint) -> tuple[Any, ...]:
+def point_record(project_id: int, now: datetime, point: MetricPoint) -> tuple[Any, ...]:
+    """Return a point as a record of ``COLUMNS``."""
     return (
         *_plain(point),
         project_id,
