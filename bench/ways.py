@@ -22,6 +22,12 @@ from observatory_store.otlp import MediaType, Signal
 
 Run = Callable[[], Awaitable[None]]
 
+_TABLES = {Signal.TRACES: "spans", Signal.LOGS: "logs", Signal.METRICS: "metric_points"}
+
+
+class LostRecordsError(Exception):
+    """A way did not store what it should have: its figures say nothing."""
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -44,6 +50,7 @@ class Prepared:
     run: Run
     pid: int | None = None
     """The service's process, if it has one."""
+    schema: str = "observatory"
 
 
 Way = Callable[[str, Load, Load], AbstractAsyncContextManager[Prepared]]
@@ -58,7 +65,8 @@ async def measure(way: Way, url: str, server: int, warm: Load, load: Load) -> Ta
     """
     async with way(url, warm, load) as prepared:
         await prepared.warm_up()
-        await _checkpoint(url)
+        table = f"{prepared.schema}.{_TABLES[load.signal]}"
+        stored = await _settle(url, table)
         pids = [server, prepared.pid, os.getpid()]
         before = [cpu_seconds(pid) if pid else 0.0 for pid in pids]
         idle, start = idle_seconds(), time.perf_counter()
@@ -66,6 +74,8 @@ async def measure(way: Way, url: str, server: int, warm: Load, load: Load) -> Ta
         seconds, idle = time.perf_counter() - start, idle_seconds() - idle
         after = [cpu_seconds(pid) if pid else 0.0 for pid in pids]
         used = [(b - a) / load.records * 1e6 for a, b in zip(before, after, strict=True)]
+        if await _settle(url, table) != stored + load.records:
+            raise LostRecordsError(f"{table} has not {load.records} rows more")
         # Server and service were begun by this process.
         used[2] -= used[0] + used[1]
         return Taken(
@@ -90,7 +100,7 @@ async def plain_copy(url: str, warm: Load, load: Load) -> AsyncIterator[Prepared
     """The same into one plain table."""
     await plain.create(url)
     first, records = (plain.finished(one, finished(one)[0]) for one in (warm, load))
-    yield Prepared(lambda: copy(url, first), lambda: copy(url, records))
+    yield Prepared(lambda: copy(url, first), lambda: copy(url, records), schema="plain")
 
 
 @asynccontextmanager
@@ -129,7 +139,10 @@ def over_http(media: MediaType, *, connections: int, workers: int) -> Way:
     return way
 
 
-async def _checkpoint(url: str) -> None:
+async def _settle(url: str, table: str) -> int:
+    """Have the server write what it holds, and return how many rows a table has."""
     connection = await asyncpg.connect(url)
     await connection.execute("CHECKPOINT")
+    rows: int = await connection.fetchval(f"SELECT count(*) FROM {table}")
     await connection.close()
+    return rows
