@@ -127,7 +127,12 @@ DO $body$
 BEGIN
     IF observatory.edition() = 'community' THEN
         CREATE MATERIALIZED VIEW IF NOT EXISTS observatory_private.llm_usage_15m
-        WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
+        WITH (
+            timescaledb.continuous,
+            timescaledb.materialized_only = false,
+            -- One for each text column would fail on a long text, and with it all refreshes.
+            timescaledb.create_group_indexes = false
+        ) AS
         SELECT
             time_bucket('15 minutes', start_time) AS bucket,
             project_id,
@@ -150,6 +155,9 @@ BEGIN
         WHERE is_inference
         GROUP BY 1, 2, 3, 4, 5, 6
         WITH NO DATA;
+        -- Serves: GET /api/v1/usage.
+        CREATE INDEX IF NOT EXISTS llm_usage_15m_by_time
+            ON observatory_private.llm_usage_15m (project_id, bucket DESC);
         -- Looks back nearly as far as spans are kept, so that it finds whatever came late and
         -- whatever it missed while it could not run. What has not changed costs it nothing.
         PERFORM add_continuous_aggregate_policy(

@@ -10,6 +10,7 @@ import pytest
 from observatory_store import Span, Store
 from observatory_store.database import open_pool
 from observatory_store.maintenance import Rollups, maintain
+from observatory_store.rows import Resource
 from storage.samples import RECOUNT_USAGE, USAGE, now, query, span, traffic
 
 HOURLY = """
@@ -145,3 +146,19 @@ async def test_maintain_counts_what_it_is_about_to_drop(database_url: str) -> No
         kept = [row for row in before if row[0] >= start]
         assert [row for row in query(database_url, USAGE) if row[0] >= start] == kept
         assert (await maintain(pool)).lines() == ["refreshed 0 changed quarter-hours"]
+
+
+async def test_a_text_without_end_does_not_stop_the_refresh(database_url: str) -> None:
+    """Otherwise one sender's service name would end the usage of all projects."""
+    # Of characters that do not compress, and longer than an index takes.
+    name = "".join(chr(0x4E00 + number * 7919 % 20_000) for number in range(12_000))
+    resource = Resource(attributes={"service.name": name, "deployment.environment.name": name})
+    calls = [
+        span(number, service_name=name, environment=name, resource=resource, is_inference=True)
+        for number in range(1, 4)
+    ]
+    async with Store.open(database_url) as store, open_pool(database_url) as pool:
+        assert (await store.write_spans(calls)).stored == 3
+        await Rollups(pool).refresh()
+    usage = "SELECT service_name, environment, requests FROM observatory.llm_usage_15m"
+    assert query(database_url, usage) == [(name, name, 3)]
