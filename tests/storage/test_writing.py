@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 
 import msgspec
@@ -413,3 +413,33 @@ async def test_writers_that_bring_the_same_new_resource_do_not_wait_for_each_oth
             assert query(database_url, WAITING) == waiting
             other.rollback()
             assert (await held).stored == 1
+
+
+class _TwiceTheHour(tzinfo):
+    """A zone where the clocks go back at every hour."""
+
+    def utcoffset(self, at: datetime | None) -> timedelta:
+        return timedelta(hours=1 if at and at.fold else 2)
+
+    def dst(self, at: datetime | None) -> timedelta:
+        return self.utcoffset(at) - timedelta(hours=1)
+
+    def tzname(self, at: datetime | None) -> str:
+        return str(self.utcoffset(at))
+
+
+async def test_the_hour_that_a_zone_has_twice(database_url: str) -> None:
+    """Where the clocks go back, a time equals none of another zone, not even itself in UTC."""
+    at = now().replace(tzinfo=_TwiceTheHour(), fold=1)
+    spans = [span(number, start_time=at) for number in (1, 2)]
+    logs = [log(str(number), time=at) for number in (1, 2)]
+    points = [point(number, time=at, series=str(number)) for number in (1, 2)]
+    async with Store.open(database_url) as store:
+        for first, both in (
+            (store.write_spans(spans[:1]), store.write_spans(spans)),
+            (store.write_logs(logs[:1]), store.write_logs(logs)),
+            (store.write_points(points[:1]), store.write_points(points)),
+        ):
+            assert (await first).stored == 1
+            written = await both
+            assert (written.stored, written.duplicates, written.rejected) == (1, 1, 0)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import reduce
 from operator import add
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -78,7 +78,12 @@ class GroupCommit(Generic[Row]):
             return Written()
         if self._divide and self._most_writers > 1 and len(submission.rows) >= DIVIDED_ROWS:
             parts = self._divide(submission, self._most_writers)
-            return reduce(add, await asyncio.gather(*map(self._commit, parts)))
+            # All are waited for, because their rows are held until then.
+            results = await asyncio.gather(*map(self._commit, parts), return_exceptions=True)
+            for one in results:
+                if isinstance(one, BaseException):
+                    raise one
+            return reduce(add, cast("list[Written]", results))
         return await self._commit(submission)
 
     async def _commit(self, submission: Submission[Row]) -> Written:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
@@ -105,7 +105,9 @@ async def _merge(batch: Batch, accepted: Sequence[_Accepted]) -> None:
     first: dict[tuple[int, datetime, int, int], _Accepted] = {}
     for each in accepted:
         outcome, one, (log, ordinal) = each
-        first.setdefault((one.project_id, log.time, log.content_hash, ordinal), each)
+        # A time in an hour that a zone has twice equals no other.
+        time = log.time.astimezone(UTC)
+        first.setdefault((one.project_id, time, log.content_hash, ordinal), each)
         outcome.duplicates += 1
     await batch.copy("pg_temp.log_stage", COLUMNS, _records(batch, list(first.values())))
     for row in await batch.connection.fetch(SQL["insert_logs"]):

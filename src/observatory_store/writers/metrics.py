@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -89,7 +89,9 @@ async def _add_series(batch: Batch, accepted: Sequence[_Accepted]) -> None:
 async def _merge(batch: Batch, accepted: Sequence[_Accepted]) -> None:
     first: dict[tuple[int, int, datetime, int], Outcome] = {}
     for outcome, one, point in accepted:
-        key = (one.project_id, point.series.series_id, point.time, point.time_nanos)
+        # A time in an hour that a zone has twice equals no other.
+        time = point.time.astimezone(UTC)
+        key = (one.project_id, point.series.series_id, time, point.time_nanos)
         first.setdefault(key, outcome)
         outcome.duplicates += 1
     await batch.copy("pg_temp.point_stage", COLUMNS, _records(batch, accepted))

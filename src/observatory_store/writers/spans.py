@@ -169,7 +169,9 @@ async def _merge(batch: Batch, accepted: Sequence[_Accepted]) -> TraceDays:
     first: dict[tuple[int, str, str, datetime], _Accepted] = {}
     for each in accepted:
         _, submission, span = each
-        key = (submission.project_id, span.trace_id, span.span_id, span.start_time)
+        # A time in an hour that a zone has twice equals no other.
+        start = span.start_time.astimezone(UTC)
+        key = (submission.project_id, span.trace_id, span.span_id, start)
         first.setdefault(key, each)
         each[0].duplicates += 1
     staged = _span_records(batch, first.values(), TraceDays())
