@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Hashable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
@@ -24,7 +23,8 @@ ACQUIRE_SECONDS = 10.0
 """Longest to wait for a connection of the pool, or for a new one to be made."""
 
 _BEYOND_STATEMENT_TIMEOUT = 5.0
-_MOST_REMEMBERED = 100_000
+_MOST_REMEMBERED = 25_000
+"""Keys of one generation of two; a key takes about 80 bytes, and there may be ten connections."""
 
 
 class RememberingConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
@@ -35,17 +35,21 @@ class RememberingConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncp
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - asyncpg's own
         super().__init__(*arguments, **options)
-        self._remembered: OrderedDict[Hashable, None] = OrderedDict()
+        self._remembered: set[int] = set()
+        self._older: set[int] = set()
 
     def remembers(self, key: Hashable) -> bool:
         """Tell whether the key was remembered."""
-        return key in self._remembered
+        # Of keys with 64-bit content hashes their own hash says as much.
+        number = hash(key)
+        return number in self._remembered or number in self._older
 
     def remember(self, keys: Iterable[Hashable]) -> None:
-        """Remember the keys, forgetting the oldest where they become too many."""
-        self._remembered.update(dict.fromkeys(keys))
-        while len(self._remembered) > _MOST_REMEMBERED:
-            self._remembered.popitem(last=False)
+        """Remember the keys, forgetting the oldest half where they become too many."""
+        for key in keys:
+            self._remembered.add(hash(key))
+            if len(self._remembered) >= _MOST_REMEMBERED:
+                self._older, self._remembered = self._remembered, set()
 
 
 class _Pool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
