@@ -40,11 +40,12 @@ async def test_a_bomb_of_empty_records_is_refused(service: Service) -> None:
         (PROTOBUF, records.SerializeToString(), MOST_RECORDS),
     ]
     for media_type, body, limit in bodies:
-        begin = time.perf_counter()
+        begin = time.process_time()
         response = await service.send(
             Signal.TRACES, gzip.compress(body, 1), media_type, content_encoding="gzip"
         )
-        assert time.perf_counter() - begin < 10
+        # Of this process alone, whatever else the machine does.
+        assert time.process_time() - begin < 10
         assert response.status_code == 413
         assert response.headers["content-type"] == media_type
         if media_type == JSON:

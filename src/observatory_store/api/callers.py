@@ -26,12 +26,19 @@ _HeaderKey = Annotated[
 ]
 
 
+async def _presented(bearer: _BearerKey, header: _HeaderKey) -> str | None:
+    return bearer.credentials if bearer else header
+
+
+PresentedKey = Annotated[str | None, Depends(_presented)]
+"""The text of the key, whether it is valid or not."""
+
+
 def _with_scope(scope: Scope) -> Callable[..., Awaitable[Caller]]:
-    async def caller(services: TheServices, bearer: _BearerKey, header: _HeaderKey) -> Caller:
-        return await services.authenticator.caller(bearer.credentials if bearer else header, scope)
+    async def caller(services: TheServices, key: PresentedKey) -> Caller:
+        return await services.authenticator.caller(key, scope)
 
     return caller
 
 
 Reader = Annotated[Caller, Depends(_with_scope("read"))]
-Sender = Annotated[Caller, Depends(_with_scope("write"))]

@@ -11,6 +11,7 @@ from fastapi import Request
 
 from observatory_store.errors import (
     BodyTooLargeError,
+    OverloadedError,
     UndecodableError,
     UnsupportedMediaTypeError,
 )
@@ -34,8 +35,8 @@ async def read_body(request: Request, limit: int, ticket: Ticket) -> bytes:
     Raises:
         UnsupportedMediaTypeError: the content encoding is neither gzip nor identity.
         BodyTooLargeError: the body is over the limit.
-        UndecodableError: the body is not gzip, ends too early, or takes over a minute to arrive.
-        OverloadedError: requests hold too much together.
+        UndecodableError: the body is not gzip, or ends too early.
+        OverloadedError: requests hold too much together, or the body takes over a minute to arrive.
 
     """
     encoding = request.headers.get("content-encoding", "").strip().lower()
@@ -56,7 +57,8 @@ async def read_body(request: Request, limit: int, ticket: Ticket) -> bytes:
                 ticket.hold(len(piece))
                 body.write(piece)
     except TimeoutError as error:
-        raise UndecodableError(f"the body did not arrive within {_SECONDS} seconds") from error
+        # Which is the network's fault or ours, and may pass.
+        raise OverloadedError(f"the body did not arrive within {_SECONDS} seconds") from error
     # Which is not copied, as the pieces of a list would be.
     return body.getvalue()
 

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from observatory_store.api.authentication import Caller
-from observatory_store.api.callers import Sender
+from observatory_store.api.callers import PresentedKey
 from observatory_store.api.request_body import read_body
 from observatory_store.api.services import Services, TheServices
 from observatory_store.errors import UnavailableError
@@ -46,36 +45,41 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     403: {"description": "The key lacks the scope `write`."},
     413: {"description": "The body is over the limit."},
     415: {"description": "Unknown content type or content encoding."},
-    503: {"description": "Nothing was stored; try again after `Retry-After` seconds."},
+    503: {
+        "description": "Not all was stored: try again after `Retry-After` seconds. What was stored "
+        "is not stored twice."
+    },
 }
 
 router = APIRouter(prefix="/v1", tags=["OTLP"], default_response_class=Response)
 
 
 @router.post("/traces", responses=_RESPONSES, openapi_extra=_BODY)
-async def send_traces(request: Request, services: TheServices, sender: Sender) -> Response:
+async def send_traces(request: Request, services: TheServices, key: PresentedKey) -> Response:
     """Store the spans of an `ExportTraceServiceRequest`."""
-    return await _receive(Signal.TRACES, request, services, sender)
+    return await _receive(Signal.TRACES, request, services, key)
 
 
 @router.post("/metrics", responses=_RESPONSES, openapi_extra=_BODY)
-async def send_metrics(request: Request, services: TheServices, sender: Sender) -> Response:
+async def send_metrics(request: Request, services: TheServices, key: PresentedKey) -> Response:
     """Store the data points of an `ExportMetricsServiceRequest`."""
-    return await _receive(Signal.METRICS, request, services, sender)
+    return await _receive(Signal.METRICS, request, services, key)
 
 
 @router.post("/logs", responses=_RESPONSES, openapi_extra=_BODY)
-async def send_logs(request: Request, services: TheServices, sender: Sender) -> Response:
+async def send_logs(request: Request, services: TheServices, key: PresentedKey) -> Response:
     """Store the log records of an `ExportLogsServiceRequest`."""
-    return await _receive(Signal.LOGS, request, services, sender)
+    return await _receive(Signal.LOGS, request, services, key)
 
 
 async def _receive(
-    signal: Signal, request: Request, services: Services, sender: Caller
+    signal: Signal, request: Request, services: Services, key: str | None
 ) -> Response:
-    media_type = MediaType.parse(request.headers.get("content-type"))
     try:
+        # Whoever asks for the key waits too, while the database is silent.
         with services.admission.enter() as ticket:
+            sender = await services.authenticator.caller(key, "write")
+            media_type = MediaType.parse(request.headers.get("content-type"))
             body = await read_body(request, services.settings.max_body_bytes, ticket)
             size = len(body)
             begin = time.perf_counter()
