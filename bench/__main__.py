@@ -32,7 +32,6 @@ def main() -> None:
     arguments = _arguments()
     with Cluster(choose(arguments.server)) as cluster:
         found = asyncio.run(Benchmark(cluster, arguments).run())
-    report.show(found)
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=2) + "\n")
 
@@ -63,19 +62,20 @@ class Benchmark:
     _numbers: Callable[[], int] = field(default_factory=lambda: count().__next__)
 
     async def run(self) -> dict[str, Any]:
-        """Return all figures."""
+        """Print and return all figures."""
         arguments = self.arguments
         everything = ["spans", "logs", "metrics", "latency"] + ["growth"] * arguments.full
         parts: list[str] = arguments.only or everything
         found: dict[str, Any] = {"conditions": self._conditions()}
+        report.show_conditions(found["conditions"])
         for part, signal in _SIGNALS.items():
             if part in parts:
-                report.progress(part)
                 found[part] = report.ratios(await self._rounds(signal))
+                report.show_ratios(part, found[part], report.BUDGETS)
         if "spans" in parts:
             found["bytes a span"] = await self._sizes()
+            report.show_sizes(found["bytes a span"])
         if "latency" in parts:
-            report.progress("latency")
             found["latency"] = await latency.under_half_load(
                 self._database(),
                 requests=max(100, arguments.records // 50),
@@ -83,8 +83,11 @@ class Benchmark:
                 connections=arguments.connections,
                 workers=arguments.workers,
             )
+            report.show_latency(found["latency"])
         if "growth" in parts:
             found["growth"] = await self._growth()
+            last = list(found["growth"])[-1]
+            report.show_ratios("growth", found["growth"], {last: report.GROWTH_BUDGET})
         return found
 
     def _conditions(self) -> dict[str, Any]:
@@ -141,7 +144,6 @@ class Benchmark:
     async def _growth(self) -> dict[str, Any]:
         figures: Figures = {}
         for stored in (growth.LITTLE, growth.MUCH):
-            report.progress(f"growth: {stored:,} spans")
             url = self._database()
             await growth.fill(url, stored, seed=self.arguments.seed)
             figures[f"{stored:,} spans stored"] = [

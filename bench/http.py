@@ -79,7 +79,8 @@ async def post_at_a_rate(
     async def send(number: int, body: bytes) -> float:
         due = start + number / a_second
         await asyncio.sleep(due - time.perf_counter())
-        connection = free.pop() if free else await Connection.open(port, path, media)
+        # The one that rested longest, because the service closes those that rest too long.
+        connection = free.popleft() if free else await Connection.open(port, path, media)
         await connection.post(body)
         free.append(connection)
         return time.perf_counter() - due

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from statistics import median
@@ -25,11 +24,6 @@ MEMORY_BUDGET_MIB: Final = 300
 _RATIO = "ratio"
 
 
-def progress(what: str) -> None:
-    """Tell what is measured now."""
-    print(f"… {what}", file=sys.stderr, flush=True)
-
-
 def ratios(figures: Mapping[str, Sequence[Taken]]) -> dict[str, dict[str, list[float]]]:
     """Return all figures of each way, with its ratio to the first one in the same round."""
     first = next(iter(figures.values()))
@@ -45,37 +39,25 @@ def ratios(figures: Mapping[str, Sequence[Taken]]) -> dict[str, dict[str, list[f
     }
 
 
-def show(found: Mapping[str, Any]) -> None:
-    """Print a report."""
-    for name, value in found["conditions"].items():
+def show_conditions(conditions: Mapping[str, Any]) -> None:
+    """Print what was measured, and where."""
+    for name, value in conditions.items():
         print(f"{name + ':':14} {value}")
-    for part in ("spans", "logs", "metrics", "growth"):
-        if part in found:
-            _show_ratios(part, found[part])
-    if "bytes a span" in found:
-        print("\nbytes a span")
-        for store, relations in found["bytes a span"].items():
-            parts = ", ".join(f"{name} {size:,.0f}" for name, size in relations.items())
-            print(f"  {store:24}{sum(relations.values()):9,.0f}  ({parts})")
-    if "latency" in found:
-        values = found["latency"]
-        print("\na request of 200 spans, at half of what the service can do")
-        print("  " + ", ".join(f"{name}: {value:.1f}" for name, value in values.items()))
-        print(f"  p99 at most {P99_BUDGET_MS} ms: {_verdict(values['p99 ms'] <= P99_BUDGET_MS)}")
 
 
-def _columns(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
-    return {name: [row[name] for row in rows] for name in rows[0]}
-
-
-def _show_ratios(part: str, ways: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
+def show_ratios(
+    part: str,
+    ways: Mapping[str, Mapping[str, Sequence[float]]],
+    budgets: Mapping[str, float],
+) -> None:
+    """Print each way with its ratio to the first one, its budget, and what it takes."""
     print(
         f"\n{part:26}{'min':>6}{'median':>8}{'max':>6}{'budget':>8}{'':12}{'a second':>9}"
         f"{'server':>9}{'service':>9}{'client':>9}{'idle':>7}{'peak MiB':>9}"
     )
-    for number, (way, values) in enumerate(ways.items()):
+    for way, values in ways.items():
         found = values[_RATIO]
-        budget = (GROWTH_BUDGET if number else None) if part == "growth" else BUDGETS.get(way)
+        budget = budgets.get(way)
         verdict = "" if budget is None else f"{budget:8.2f} {_verdict(median(found) >= budget)}"
         middle = {name: median(each) for name, each in values.items()}
         print(
@@ -85,7 +67,29 @@ def _show_ratios(part: str, ways: Mapping[str, Mapping[str, Sequence[float]]]) -
             f"{middle['idle_share']:7.0%}{middle['peak_memory_mib']:9.0f}"
         )
     peak = max(max(values["peak_memory_mib"]) for values in ways.values())
-    print(f"  memory at most {MEMORY_BUDGET_MIB} MiB: {_verdict(peak <= MEMORY_BUDGET_MIB)}")
+    print(
+        f"  memory at most {MEMORY_BUDGET_MIB} MiB: {_verdict(peak <= MEMORY_BUDGET_MIB)}",
+        flush=True,
+    )
+
+
+def show_sizes(stores: Mapping[str, Mapping[str, float]]) -> None:
+    """Print the bytes of a span in each way of keeping it."""
+    print("\nbytes a span")
+    for store, relations in stores.items():
+        parts = ", ".join(f"{name} {size:,.0f}" for name, size in relations.items())
+        print(f"  {store:24}{sum(relations.values()):9,.0f}  ({parts})")
+
+
+def show_latency(values: Mapping[str, float]) -> None:
+    """Print the percentiles."""
+    print("\na request of 200 spans, at half of what the service can do")
+    print("  " + ", ".join(f"{name}: {value:.1f}" for name, value in values.items()))
+    print(f"  p99 at most {P99_BUDGET_MS} ms: {_verdict(values['p99 ms'] <= P99_BUDGET_MS)}")
+
+
+def _columns(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def _verdict(met: bool) -> str:  # noqa: FBT001 - it is what the verdict is of
