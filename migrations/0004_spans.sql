@@ -43,6 +43,12 @@ CREATE TABLE IF NOT EXISTS observatory.spans (
     cache_read_tokens integer,
     cache_write_tokens integer,
     reasoning_tokens integer,
+    input_audio_tokens integer,
+    output_audio_tokens integer,
+    input_image_tokens integer,
+    output_image_tokens integer,
+    web_search_requests integer,
+    service_tier text,
     cost_usd numeric,
     price_ref text,
     sent_cost_usd numeric,
@@ -117,6 +123,14 @@ COMMENT ON COLUMN observatory.spans.cache_read_tokens IS
 COMMENT ON COLUMN observatory.spans.cache_write_tokens IS
     'Tokens of the prompt that were written to the provider''s cache.';
 COMMENT ON COLUMN observatory.spans.reasoning_tokens IS 'Tokens of the answer spent on reasoning.';
+COMMENT ON COLUMN observatory.spans.input_audio_tokens IS 'Tokens of the prompt that are audio.';
+COMMENT ON COLUMN observatory.spans.output_audio_tokens IS 'Tokens of the answer that are audio.';
+COMMENT ON COLUMN observatory.spans.input_image_tokens IS 'Tokens of the prompt that are images.';
+COMMENT ON COLUMN observatory.spans.output_image_tokens IS 'Tokens of the answer that are images.';
+COMMENT ON COLUMN observatory.spans.web_search_requests IS
+    'How often the provider searched the web for the call.';
+COMMENT ON COLUMN observatory.spans.service_tier IS
+    'The provider''s class of service that answered: default, flex, priority, batch, …';
 COMMENT ON COLUMN observatory.spans.cost_usd IS 'Cost in US dollars. NULL if no price is known.';
 COMMENT ON COLUMN observatory.spans.price_ref IS 'Which price gave cost_usd.';
 COMMENT ON COLUMN observatory.spans.sent_cost_usd IS

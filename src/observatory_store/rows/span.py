@@ -92,6 +92,14 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_image_tokens: int | None = None
+    web_search_requests: int | None = None
+    """How often the provider searched the web for the call: a fee for each, beside the tokens."""
+    service_tier: str | None = None
+    """The provider's class of service that answered: ``default``, ``flex``, ``batch``, …"""
     cost_usd: Decimal | None = None
     """None where no price is known; never 0 for that reason."""
     price_ref: str | None = None

@@ -80,6 +80,13 @@ class Span(Answer):
     cache_read_tokens: int | None
     cache_write_tokens: int | None
     reasoning_tokens: int | None
+    input_audio_tokens: int | None
+    output_audio_tokens: int | None
+    input_image_tokens: int | None
+    output_image_tokens: int | None
+    web_search_requests: int | None
+    service_tier: str | None
+    """The provider's class of service that answered: ``default``, ``flex``, ``batch``, …"""
     cost_usd: Money | None
     """Null where no price is known."""
     price_ref: str | None
