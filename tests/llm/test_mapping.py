@@ -14,7 +14,7 @@ from observatory_store import llm
 from observatory_store.llm.opentelemetry import OPENTELEMETRY
 from observatory_store.rows import Attributes, AttributeValue, Payload, Span
 
-NAMES = [field.attribute for field in OPENTELEMETRY.fields] + list(OPENTELEMETRY.payload)
+NAMES = [field.attribute for field in OPENTELEMETRY.entries] + list(OPENTELEMETRY.payload)
 
 CHAT: Attributes = {
     "gen_ai.operation.name": "chat",
@@ -150,6 +150,9 @@ def test_a_chat_call_fills_its_columns_and_leaves_nothing_behind() -> None:
         ("gen_ai.request.temperature", "0.5", "temperature", 0.5),
         ("gen_ai.request.stream", "True", "streaming", True),
         ("gen_ai.response.finish_reasons", "stop", "finish_reasons", ("stop",)),
+        ("gen_ai.response.finish_reasons", '["stop"]', "finish_reasons", ("stop",)),
+        ("gen_ai.provider.name", "gemini", "provider", "gcp.gemini"),
+        ("gen_ai.operation.name", "embedding", "operation", "embeddings"),
         ("gen_ai.response.time_to_first_chunk", 2, "time_to_first_token_ms", 2000.0),
         ("session.id", "s", "session_id", "s"),
         ("user.id", 42, "user_id", "42"),
@@ -180,7 +183,7 @@ UNUSABLE: list[tuple[str, str, list[AttributeValue]]] = [
     (
         "gen_ai.response.finish_reasons",
         "finish_reasons",
-        [["stop", None], [""], "", '["stop"]', ["x"] * 129, {"0": "stop"}],
+        [["stop", None], [""], "", '["stop"', '[{"a": 1}]', ["x"] * 129, {"0": "stop"}],
     ),
     (
         "gen_ai.response.time_to_first_chunk",

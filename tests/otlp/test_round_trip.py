@@ -312,7 +312,10 @@ metrics_data = st.builds(
 
 
 def _no_columns(
-    _attributes: rows.Attributes, _resource: rows.Resource, _start: datetime
+    _attributes: rows.Attributes,
+    _resource: rows.Resource,
+    _start: datetime,
+    _events: tuple[rows.Event, ...],
 ) -> dict[str, Any]:
     return {}
 

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from observatory_store import llm
+from observatory_store.otlp import SpanColumns
 from observatory_store.pricing import Pricer, Usage
-from observatory_store.rows import Attributes, Resource, Span
+from observatory_store.rows import Attributes, Event, Resource, Span
 
 
-def span_columns(pricer: Pricer) -> Callable[[Attributes, Resource, datetime], dict[str, Any]]:
+def span_columns(pricer: Pricer) -> SpanColumns:
     """Return the function that turns a span's attributes into columns.
 
     It takes out of the attributes what the columns restore exactly.
     """
 
-    def columns(attributes: Attributes, _: Resource, start_time: datetime) -> dict[str, Any]:
-        fields = llm.read(attributes)
+    def columns(
+        attributes: Attributes, _: Resource, start_time: datetime, events: tuple[Event, ...]
+    ) -> dict[str, Any]:
+        fields = llm.read(attributes, start_time, events)
         if fields.get("is_inference"):
             price = pricer.price(
                 Usage(

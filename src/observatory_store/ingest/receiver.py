@@ -11,6 +11,7 @@ from observatory_store.database import translate_failures
 from observatory_store.ingest.admission import Ticket
 from observatory_store.ingest.columns import span_columns
 from observatory_store.ingest.decoding import Decode, Decoder
+from observatory_store.llm import settle_repeats
 from observatory_store.otlp import (
     Decoded,
     MediaType,
@@ -75,7 +76,8 @@ class Receiver:
         # The rows have copies of what was in it, and wait for their commit.
         del body
         decoded = await decoding
-        submission = Submission(project_id=project_id, rows=decoded.rows, api_key_id=api_key_id)
+        rows = settle_repeats(decoded.rows) if signal is Signal.TRACES else decoded.rows
+        submission = Submission(project_id=project_id, rows=rows, api_key_id=api_key_id)
         with translate_failures():
             async with asyncio.timeout(DEADLINE_SECONDS):
                 written = await group.submit(submission)

@@ -25,6 +25,7 @@ _TEXTS = (
     "session_id",
     "agent_name",
     "tool_name",
+    "service_tier",
     "deployment",
 )
 _COUNTS = (
@@ -33,6 +34,11 @@ _COUNTS = (
     "cache_read_tokens",
     "cache_write_tokens",
     "reasoning_tokens",
+    "input_audio_tokens",
+    "output_audio_tokens",
+    "input_image_tokens",
+    "output_image_tokens",
+    "web_search_requests",
     "max_tokens",
 )
 _NUMBERS = ("temperature", "top_p")
@@ -79,6 +85,14 @@ class LLMCall(msgspec.Struct, frozen=True, kw_only=True):
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_image_tokens: int | None = None
+    web_search_requests: int | None = None
+    """How often the provider searched the web."""
+    service_tier: str | None = None
+    """The class of service that answered: ``default``, ``flex``, ``batch``, …"""
 
     start_time: datetime | None = None
     end_time: datetime | None = None
@@ -130,7 +144,7 @@ class LLMCall(msgspec.Struct, frozen=True, kw_only=True):
         trace_id, span_id, parent_span_id = self._ids(new_ids)
         start_time, duration_us = self._times(now)
         attributes = self._attributes()
-        fields = read(attributes)
+        fields = read(attributes, start_time)
         if self.time_to_first_token_ms is not None:
             # Not by way of the attribute, whose seconds would round it.
             fields["time_to_first_token_ms"] = validation.milliseconds(

@@ -6,8 +6,16 @@ A value that has the column's own type already is returned as the same object.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TypeVar
+
+import msgspec
 
 from observatory_store.rows import AttributeValue
+
+T = TypeVar("T")
 
 MAX_COUNT = 2**31 - 1
 """Largest count that an ``integer`` column takes."""
@@ -17,7 +25,12 @@ MAX_TEXT_BYTES = 1000
 MAX_TEXTS = 128
 """Most members that a column of ``text[]`` is filled with."""
 
+MAX_COST_USD = 1_000_000
+"""A call that is said to cost more is not believed."""
+
 _MAX_NUMERAL = 32
+_MAX_JSON = 16 * 1024
+_MAX_COST_DECIMALS = 30
 
 
 def text(value: AttributeValue) -> str | None:
@@ -72,9 +85,11 @@ def flag(value: AttributeValue) -> bool | None:
 
 
 def texts(value: AttributeValue) -> tuple[str, ...] | None:
-    """Accept a list of at most :data:`MAX_TEXTS` strings, or one plain string."""
+    """Accept a list of at most :data:`MAX_TEXTS` strings, also as JSON, or one plain string."""
     if type(value) is str:
-        return None if value.startswith("[") or text(value) is None else (value,)
+        if value.startswith("["):
+            return texts(_list(value))
+        return None if text(value) is None else (value,)
     if type(value) is not list or len(value) > MAX_TEXTS:
         return None
     found = tuple(item for item in value if type(item) is str and text(item) is not None)
@@ -89,6 +104,92 @@ def tags(value: AttributeValue) -> tuple[str, ...] | None:
     return found
 
 
+def labels(value: AttributeValue) -> tuple[str, ...] | None:
+    """Accept what :func:`texts` accepts; ``beta``, which is no ``key=value``, is ``tag=beta``."""
+    found = texts(value)
+    if not found:
+        return None
+    pairs = tuple(item if item.find("=") > 0 else f"tag={item}" for item in found)
+    return pairs if all(map(text, pairs)) else None
+
+
+def _list(document: str) -> AttributeValue:
+    if len(document) > _MAX_JSON:
+        return None
+    try:
+        found: AttributeValue = msgspec.json.decode(document)
+    except (ValueError, RecursionError):
+        return None
+    return found if type(found) is list else None
+
+
+def json_text(value: AttributeValue) -> str | None:
+    """Accept a text, without the quotes if it is written as JSON."""
+    found = text(value)
+    if found is None or not found.startswith('"'):
+        return found
+    try:
+        decoded = msgspec.json.decode(found)
+    except ValueError:
+        return found
+    return text(decoded)
+
+
+def time(value: AttributeValue) -> datetime | None:
+    """Accept an ISO 8601 time with its offset, also as JSON."""
+    found = json_text(value)
+    if found is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(found)
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def cost(value: AttributeValue) -> Decimal | None:
+    """Accept 0 to :data:`MAX_COST_USD` dollars: a double, an integer, or a numeral.
+
+    A double is the shortest numeral that gives it: 0.1 is one tenth.
+    """
+    if type(value) is int:
+        numeral = str(value) if 0 <= value <= MAX_COST_USD else ""
+    elif type(value) is float:
+        numeral = repr(value)
+    elif type(value) is str and value.isascii() and len(value) <= _MAX_NUMERAL:
+        numeral = value
+    else:
+        return None
+    try:
+        found = Decimal(numeral)
+    except ArithmeticError:
+        return None
+    if not found.is_finite() or found.is_signed() or found > MAX_COST_USD:
+        return None
+    exponent = found.as_tuple().exponent
+    return found if isinstance(exponent, int) and exponent >= -_MAX_COST_DECIMALS else None
+
+
+def service_tier(value: AttributeValue) -> str | None:
+    """Accept what :func:`text` accepts but ``auto``, which leaves the tier to the provider."""
+    found = text(value)
+    return None if found == "auto" else found
+
+
+def one_of(words: Mapping[str, T]) -> Callable[[AttributeValue], T | None]:
+    """Return a conversion that accepts these words, in any case, for what they stand for."""
+
+    def convert(value: AttributeValue) -> T | None:
+        return words.get(value.lower()) if type(value) is str else None
+
+    return convert
+
+
+def always(column: T) -> Callable[[AttributeValue], T | None]:
+    """Return a conversion for an attribute that tells by being there, if it is not empty."""
+    return lambda value: None if value in (None, "") else column
+
+
 def milliseconds(seconds: AttributeValue) -> float | None:
     """Accept a number of seconds that is not negative, and return milliseconds."""
     found = number(seconds)
@@ -101,3 +202,9 @@ def milliseconds(seconds: AttributeValue) -> float | None:
 def seconds(found: float) -> float:
     """Return the seconds that :func:`milliseconds` was given, up to rounding."""
     return found / 1000
+
+
+def elapsed(found: AttributeValue) -> float | None:
+    """Accept a number of milliseconds that is not negative."""
+    value = number(found)
+    return None if value is None or value < 0 else value

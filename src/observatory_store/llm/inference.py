@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from observatory_store.llm import conversion
+from observatory_store.rows import AttributeValue
+
 INFERENCE_OPERATIONS = frozenset({"chat", "embeddings", "generate_content", "text_completion"})
 """The well-known values of ``gen_ai.operation.name`` that are one call of a model."""
 
@@ -24,6 +27,19 @@ OTHER_OPERATIONS = frozenset(
 )
 """The well-known values that are not. What such a span says of tokens is a sum over its children,
 which report the same tokens themselves."""
+
+_ALIASES = {
+    "completion": "chat",
+    "embedding": "embeddings",
+    "responses": "chat",
+}
+"""What LiteLLM calls them: its interface is called completion, and has only chats."""
+
+
+def operation(value: AttributeValue) -> str | None:
+    """Accept what :func:`conversion.text` accepts, and return the well-known name for it."""
+    found = conversion.text(value)
+    return None if found is None else _ALIASES.get(found, found)
 
 
 def is_inference(operation: str | None, model: str | None, tokens: int | None) -> bool:

@@ -2,92 +2,146 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, Final
 
-from observatory_store.llm.convention import Convention, Field
-from observatory_store.llm.inference import is_inference
+from observatory_store.llm.canonical import ExactAttributes
+from observatory_store.llm.conflicts import (
+    SOURCES_DISAGREE,
+    TOTAL_MISMATCH,
+    is_total_wrong,
+    joined,
+    part_conflicts,
+)
+from observatory_store.llm.convention import (
+    FIRST_TOKEN_TIME,
+    TOTAL_TOKENS,
+    UNCOUNTED_INPUT,
+    Convention,
+    Field,
+)
+from observatory_store.llm.deprecated import DEPRECATED
+from observatory_store.llm.dialects import Dialects, milliseconds_between
+from observatory_store.llm.gateway import GATEWAY
+from observatory_store.llm.inference import INFERENCE_OPERATIONS, is_inference
+from observatory_store.llm.langfuse import LANGFUSE
+from observatory_store.llm.litellm import LITELLM, LITELLM_USAGE
+from observatory_store.llm.logfire import LOGFIRE
+from observatory_store.llm.openinference import OPENINFERENCE
+from observatory_store.llm.openllmetry import OPENLLMETRY
 from observatory_store.llm.opentelemetry import OPENTELEMETRY
-from observatory_store.rows import Attributes, Payload, Span
+from observatory_store.llm.vercel import VERCEL
+from observatory_store.rows import Attributes, Event, Payload, Span
 from observatory_store.rows.attributes import decode, encode
 
-CONVENTIONS: Final = (OPENTELEMETRY,)
+CONVENTIONS: Final = (
+    OPENTELEMETRY,
+    LITELLM_USAGE,
+    DEPRECATED,
+    OPENINFERENCE,
+    OPENLLMETRY,
+    LANGFUSE,
+    VERCEL,
+    LOGFIRE,
+    LITELLM,
+    GATEWAY,
+)
 """In order of precedence."""
 
 
 def _canonical(conventions: Iterable[Convention]) -> dict[str, Field]:
     by_column: dict[str, Field] = {}
     for convention in conventions:
-        for field in convention.fields:
-            by_column.setdefault(field.column, field)
-    return {field.attribute: field for field in by_column.values()}
-
-
-def _alternates(conventions: Iterable[Convention]) -> dict[str, tuple[Field, ...]]:
-    by_column: dict[str, tuple[Field, ...]] = {}
-    for convention in conventions:
-        for field in convention.fields:
-            if field.attribute not in _CANONICAL:
-                by_column[field.column] = (*by_column.get(field.column, ()), field)
+        for entry in convention.entries:
+            if isinstance(entry, Field):
+                by_column.setdefault(entry.column, entry)
     return by_column
 
 
-_CANONICAL: Final = _canonical(CONVENTIONS)
-_CANONICAL_OF_COLUMN: Final = {field.column: field for field in _CANONICAL.values()}
-_ALTERNATES: Final = _alternates(CONVENTIONS)
-_ALTERNATE_NAMES: Final = frozenset(
-    field.attribute for fields in _ALTERNATES.values() for field in fields
-)
+# Only the current conventions are put back: a column without an attribute there gives none.
+_CANONICAL_OF_COLUMN: Final = _canonical([OPENTELEMETRY])
+_CANONICAL: Final = {field.attribute: field for field in _CANONICAL_OF_COLUMN.values()}
+_EXACT: Final = ExactAttributes(_CANONICAL.values())
+_DIALECTS: Final = Dialects(CONVENTIONS, frozenset(_CANONICAL))
 _PAYLOAD: Final = {
     attribute: field
     for convention in CONVENTIONS
     for attribute, field in convention.payload.items()
 }
 _PAYLOAD_ATTRIBUTES: Final = {field: attribute for attribute, field in _PAYLOAD.items()}
-_KNOWN: Final = frozenset(_CANONICAL) | _ALTERNATE_NAMES | frozenset(_PAYLOAD)
+_KNOWN: Final = frozenset(_CANONICAL) | _DIALECTS.names | frozenset(_PAYLOAD)
+
+_PARTS: Final = frozenset({"cache_read_tokens", "cache_write_tokens", "reasoning_tokens"})
+_COUNTS: Final = _PARTS | {"input_tokens", "output_tokens"}
+"""Columns about which two sources can disagree."""
 
 
-def read(attributes: Attributes) -> dict[str, Any]:
+def read(
+    attributes: Attributes,
+    start_time: datetime | None = None,
+    events: Sequence[Event] = (),
+) -> dict[str, Any]:
     """Return the fields of :class:`Span` that the attributes give, and take these out of the map.
 
     ``attributes`` is changed: an attribute leaves it if its column alone restores it, name, value
-    and type. One that is usable in another type (a count sent as a string) fills its column and
-    stays; one that is not usable (a negative count) only stays. So ``Span(attributes=attributes,
-    **read(attributes))`` has everything, and :func:`restore` gives back what was there.
+    and type. One that is usable in another type (a count sent as a string) or under another
+    dialect's name fills its column and stays; one that is not usable (a negative count) only stays.
+    So ``Span(attributes=attributes, **read(attributes))`` has everything, and :func:`restore` gives
+    back what was there.
 
-    The texts must be storable already (:mod:`observatory_store.rows.text`).
+    The start and the events tell the time to the first token, where a dialect has it so. The texts
+    must be storable already (:mod:`observatory_store.rows.text`).
     """
     if _KNOWN.isdisjoint(attributes):
         return {}
-    found: dict[str, Any] = {}
+    found = _EXACT.take(attributes)
+    conflicts = _read_rest(attributes, found, start_time, events)
+    if not _PARTS.isdisjoint(found):
+        conflicts += part_conflicts(found)
+    if conflicts:
+        found["usage_conflict"] = joined(conflicts)
+    # A dialect may say itself that a span is no call.
+    if found.pop("is_inference", True) and _is_inference(found):
+        found["is_inference"] = True
+    return found
+
+
+def _read_rest(
+    attributes: Attributes,
+    found: dict[str, Any],
+    start_time: datetime | None,
+    events: Sequence[Event],
+) -> list[str]:
+    payload: dict[str, Any] = {}
     others: list[str] = []
     for name in _KNOWN.intersection(attributes):
         field = _CANONICAL.get(name)
         if field is None:
-            others.append(name)
+            if name in _PAYLOAD:
+                payload[_PAYLOAD[name]] = attributes.pop(name)
+            else:
+                others.append(name)
             continue
         attribute = attributes[name]
         value = field.convert(attribute)
         if value is not None:
             found[field.column] = value
-            if value is attribute or field.is_exact(value, attribute):
+            if field.is_exact(value, attribute):
                 del attributes[name]
-    if others:
-        _read_payload(attributes, found, others)
-        if not _ALTERNATE_NAMES.isdisjoint(others):
-            _read_alternates(attributes, found)
-    if _is_inference(found):
-        found["is_inference"] = True
-    return found
+    if payload:
+        found["payload"] = _payload(payload)
+    return _read_dialects(attributes, found, others, start_time, events) if others else []
 
 
 def restore(span: Span) -> Attributes:
     """Return all attributes of a span: its own, and those that its LLM columns stand for.
 
-    What is derived (``cost_usd``, ``price_ref``, ``is_inference``) or belongs to the resource
-    (``environment``) gives no attribute.
+    What is derived (``cost_usd``, ``price_ref``, ``is_inference``, ``usage_conflict``), what only
+    another dialect says (``sent_cost_usd``) and what belongs to the resource (``environment``)
+    gives no attribute.
     """
-    explained = read(dict(span.attributes))
+    explained = read(dict(span.attributes), span.start_time, span.events)
     restored: Attributes = {}
     for column, field in _CANONICAL_OF_COLUMN.items():
         value = getattr(span, column)
@@ -108,44 +162,59 @@ def canonical_attribute(column: str) -> str:
     return field.attribute if field is not None else _PAYLOAD_ATTRIBUTES[column]
 
 
-def _read_alternates(attributes: Attributes, found: dict[str, Any]) -> None:
-    for column, fields in _ALTERNATES.items():
-        for field in fields:
-            if field.attribute not in attributes:
-                continue
-            value = field.convert(attributes[field.attribute])
-            if value is None:
-                continue
-            if column not in found:
-                found[column] = value
-            elif found[column] == value:
-                # `restore` takes a column that a remaining attribute explains as filled by that
-                # one, so the canonical attribute has to remain too.
-                canonical = _CANONICAL_OF_COLUMN[column]
-                attributes.setdefault(canonical.attribute, canonical.attribute_of(value))
-            break
+def _read_dialects(
+    attributes: Attributes,
+    found: dict[str, Any],
+    names: Iterable[str],
+    start_time: datetime | None,
+    events: Sequence[Event],
+) -> list[str]:
+    """Fill the columns that canonical attributes do not; say how the sources disagree."""
+    first: dict[str, Any] = {}
+    counts: list[tuple[str, int]] = []
+    for column, value in _DIALECTS.candidates(attributes, names):
+        first.setdefault(column, value)
+        if column in _COUNTS:
+            counts.append((column, value))
+    total = first.pop(TOTAL_TOKENS, None)
+    uncounted_input = first.pop(UNCOUNTED_INPUT, None)
+    first_token = first.pop(FIRST_TOKEN_TIME, None) or _DIALECTS.first_token(events)
+    if first_token is not None and start_time is not None:
+        waited = milliseconds_between(start_time, first_token)
+        if waited is not None:
+            first.setdefault("time_to_first_token_ms", waited)
+    for column, value in first.items():
+        if column not in found:
+            found[column] = value
+        elif found[column] == value and column in _CANONICAL_OF_COLUMN:
+            # `restore` takes a column that a remaining attribute explains as filled by that one,
+            # so the canonical attribute has to remain too.
+            canonical = _CANONICAL_OF_COLUMN[column]
+            attributes.setdefault(canonical.attribute, canonical.attribute_of(value))
+    conflicts = []
+    if any(
+        found[column] != count and (column != "input_tokens" or count != uncounted_input)
+        for column, count in counts
+    ):
+        conflicts.append(SOURCES_DISAGREE)
+    if total is not None and is_total_wrong(found, total, uncounted_input):
+        conflicts.append(TOTAL_MISMATCH)
+    return conflicts
 
 
-def _read_payload(attributes: Attributes, found: dict[str, Any], names: Iterable[str]) -> None:
-    fields: dict[str, Any] = {}
-    structured: list[str] = []
-    for name in names:
-        field = _PAYLOAD.get(name)
-        if field is None:
-            continue
-        value = attributes.pop(name)
-        if type(value) is str:
-            fields[field] = value
-        else:
-            fields[field] = encode(value).decode()
-            structured.append(field)
-    if fields:
-        found["payload"] = Payload(structured=tuple(sorted(structured)), **fields)
+def _payload(fields: dict[str, Any]) -> Payload:
+    structured = [name for name, value in fields.items() if type(value) is not str]
+    if not structured:
+        return Payload(**fields)
+    for name in structured:
+        fields[name] = encode(fields[name]).decode()
+    return Payload(structured=tuple(sorted(structured)), **fields)
 
 
 def _is_inference(found: dict[str, Any]) -> bool:
-    return is_inference(
-        found.get("operation"),
+    operation = found.get("operation")
+    return operation in INFERENCE_OPERATIONS or is_inference(
+        operation,
         found.get("response_model") or found.get("request_model"),
         found.get("input_tokens", found.get("output_tokens")),
     )

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from observatory_store.llm import conversion
 from observatory_store.llm.convention import Convention, Field
+from observatory_store.llm.inference import operation
+from observatory_store.llm.providers import provider
 
 OPENTELEMETRY = Convention(
     name="opentelemetry",
     revision="open-telemetry/semantic-conventions-genai, main, November 2026 (Development)",
-    fields=(
+    entries=(
         Field(
             attribute="gen_ai.operation.name",
             column="operation",
-            convert=conversion.text,
+            convert=operation,
         ),
         Field(
             attribute="gen_ai.provider.name",
             column="provider",
-            convert=conversion.text,
+            convert=provider,
         ),
         Field(
             attribute="gen_ai.request.model",
@@ -58,6 +60,36 @@ OPENTELEMETRY = Convention(
             attribute="gen_ai.usage.reasoning.output_tokens",
             column="reasoning_tokens",
             convert=conversion.count,
+        ),
+        Field(
+            attribute="gen_ai.usage.audio.input_tokens",
+            column="input_audio_tokens",
+            convert=conversion.count,
+        ),
+        Field(
+            attribute="gen_ai.usage.audio.output_tokens",
+            column="output_audio_tokens",
+            convert=conversion.count,
+        ),
+        Field(
+            attribute="gen_ai.usage.image.input_tokens",
+            column="input_image_tokens",
+            convert=conversion.count,
+        ),
+        Field(
+            attribute="gen_ai.usage.image.output_tokens",
+            column="output_image_tokens",
+            convert=conversion.count,
+        ),
+        Field(
+            attribute="observatory.web_search_requests",
+            column="web_search_requests",
+            convert=conversion.count,
+        ),
+        Field(
+            attribute="openai.response.service_tier",
+            column="service_tier",
+            convert=conversion.service_tier,
         ),
         Field(
             attribute="gen_ai.response.time_to_first_chunk",
@@ -126,6 +158,17 @@ OPENTELEMETRY = Convention(
             attribute="observatory.deployment",
             column="deployment",
             convert=conversion.text,
+        ),
+        # What the Anthropic client's own spans say beside the conventions.
+        Field(
+            attribute="anthropic.response.service_tier",
+            column="service_tier",
+            convert=conversion.service_tier,
+        ),
+        Field(
+            attribute="anthropic.message.stop_reason",
+            column="finish_reasons",
+            convert=conversion.texts,
         ),
     ),
     payload={

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from observatory_store.otlp.reader import Reader
     from observatory_store.rows.span import SpanKind, SpanStatus
 
-SpanColumns: TypeAlias = Callable[[Attributes, Resource, datetime], dict[str, Any]]
-"""Gets a span's own attributes (and may remove from them what it made into columns), its resource
-and its start; returns fields of ``Span``, which take precedence over what OTLP itself says."""
+SpanColumns: TypeAlias = Callable[
+    [Attributes, Resource, datetime, tuple[Event, ...]], dict[str, Any]
+]
+"""Gets a span's own attributes (and may remove from them what it made into columns), its resource,
+its start and its events; returns fields of ``Span``, which take precedence over what OTLP itself
+says."""
 
 KINDS: Final[tuple[SpanKind, ...]] = (
     "unspecified",
@@ -75,7 +78,8 @@ def _span(
     duration_us, duration_nanos = repair.duration(start, end, tally)
     status = message.status
     attributes = reader.attributes(message.attributes)
-    events, links = message.events, message.links
+    links = message.links
+    events = tuple([_event(event, reader) for event in message.events]) if message.events else ()
     row: dict[str, Any] = {
         "trace_id": trace_id,
         "span_id": span_id,
@@ -97,11 +101,11 @@ def _span(
         "dropped_links_count": message.dropped_links_count,
         "source": "otlp",
         "attributes": attributes,
-        "events": tuple([_event(event, reader) for event in events]) if events else (),
+        "events": events,
         "links": tuple([_link(link, reader, tally) for link in links]) if links else (),
         "resource": resource,
     }
-    row.update(columns(attributes, resource, start_time))
+    row.update(columns(attributes, resource, start_time, events))
     return Span(**row)
 
 
