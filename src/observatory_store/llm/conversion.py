@@ -67,12 +67,17 @@ def number(value: AttributeValue) -> float | None:
         return value if math.isfinite(value) else None
     if type(value) is int:
         return float(value) if abs(value) < 2**63 else None
-    if type(value) is str and len(value) <= _MAX_NUMERAL and value.isascii():
+    if type(value) is str and _is_numeral(value):
         try:
             return number(float(value))
         except ValueError:
             return None
     return None
+
+
+def _is_numeral(value: str) -> bool:
+    # Python would take 1_000 as well.
+    return len(value) <= _MAX_NUMERAL and value.isascii() and "_" not in value
 
 
 def flag(value: AttributeValue) -> bool | None:
@@ -156,7 +161,7 @@ def cost(value: AttributeValue) -> Decimal | None:
         numeral = str(value) if 0 <= value <= MAX_COST_USD else ""
     elif type(value) is float:
         numeral = repr(value)
-    elif type(value) is str and value.isascii() and len(value) <= _MAX_NUMERAL:
+    elif type(value) is str and _is_numeral(value):
         numeral = value
     else:
         return None

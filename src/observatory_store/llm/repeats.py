@@ -17,13 +17,14 @@ from observatory_store.rows import Span
 
 _Key: TypeAlias = tuple[str, str]
 _MOST_ANCESTORS: Final = 32
+_NONE: Final = (None, None)
 
 
 def settle_repeats(spans: list[Span]) -> list[Span]:
     """Return the spans of a request so that each call is ``is_inference`` once.
 
-    - A span around another one with the same answer, or directly around one with the same model and
-      the same numbers, counts; the inner one is marked ``repeats_parent``.
+    - A span inside another one with the same answer, or directly inside one with the same model and
+      the same numbers, is marked ``repeats_parent``: the outer one counts.
     - A span without numbers directly around such a call does not count, nor does Logfire's span of
       a stream, whose numbers follow as a log; they are marked ``counted_elsewhere``.
 
@@ -36,22 +37,36 @@ def settle_repeats(spans: list[Span]) -> list[Span]:
 
 def _marks(spans: list[Span], calls: list[Span]) -> dict[int, str]:
     """Return what to mark, by the identity of the row."""
-    marks = {id(call): COUNTED_ELSEWHERE for call in calls if _is_stream_without_answer(call)}
-    streams = marks.copy()
-    if len(calls) == 1:
-        return marks
-    by_key = {_key(call): call for call in calls}
-    for call in calls:
-        outer = by_key.get((call.trace_id, call.parent_span_id or ""))
-        if outer is None or outer is call or not _can_be_same(outer, call):
-            continue
-        if id(outer) in streams or _numbers(outer) == _numbers(call):
-            marks[id(call)] = REPEATS_PARENT
-        elif _numbers(outer) == (None, None):
-            marks[id(outer)] = COUNTED_ELSEWHERE
-    for call in _inside_same_answer(spans, calls):
-        marks.setdefault(id(call), REPEATS_PARENT)
-    return marks
+    streams = {id(call) for call in calls if _is_stream_without_answer(call)}
+    repeats: set[int] = set()
+    elsewhere = set(streams)
+    by_key = {_key(call): call for call in calls} if len(calls) > 1 else {}
+    for call in calls if by_key else ():
+        outer, without_numbers = _around(call, by_key)
+        between = {id(each) for each in without_numbers}
+        repeats_one = between and (_numbers(call) == _NONE or not between.isdisjoint(streams))
+        if outer is not None or repeats_one:
+            repeats.add(id(call))
+        else:
+            elsewhere |= between
+    repeats.update(id(call) for call in _inside_same_answer(spans, calls))
+    return dict.fromkeys(repeats, REPEATS_PARENT) | dict.fromkeys(elsewhere, COUNTED_ELSEWHERE)
+
+
+def _around(call: Span, by_key: dict[_Key, Span]) -> tuple[Span | None, list[Span]]:
+    """Return the span around this one that has its call's numbers, and those between without."""
+    between: list[Span] = []
+    outer = call
+    for _ in range(_MOST_ANCESTORS):
+        around = by_key.get((outer.trace_id, outer.parent_span_id or ""))
+        if around is None or around is call or not _can_be_same(around, call):
+            return None, between
+        if _numbers(around) != _NONE:
+            same = _numbers(call) in {_numbers(around), _NONE}
+            return (around if same else None), between
+        between.append(around)
+        outer = around
+    return None, []
 
 
 def _inside_same_answer(spans: list[Span], calls: list[Span]) -> Iterator[Span]:
@@ -87,7 +102,7 @@ def _is_stream_without_answer(call: Span) -> bool:
         and "request_data" in call.attributes
         and call.response_id is None
         and call.finish_reasons is None
-        and _numbers(call) == (None, None)
+        and _numbers(call) == _NONE
         and call.status != "error"
     )
 
