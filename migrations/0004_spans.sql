@@ -112,7 +112,8 @@ COMMENT ON COLUMN observatory.spans.is_inference IS
     'Whether it is one call of a model. Only such spans count in usage: an agent''s span often '
     'repeats the sums of the calls below it.';
 COMMENT ON COLUMN observatory.spans.operation IS 'gen_ai.operation.name: chat, embeddings, …';
-COMMENT ON COLUMN observatory.spans.provider IS 'gen_ai.provider.name: openai, anthropic, …';
+COMMENT ON COLUMN observatory.spans.provider IS
+    'The well-known gen_ai.provider.name: openai, anthropic, aws.bedrock, …';
 COMMENT ON COLUMN observatory.spans.request_model IS 'The model that was asked for.';
 COMMENT ON COLUMN observatory.spans.response_model IS 'The model that answered.';
 COMMENT ON COLUMN observatory.spans.response_id IS 'The provider''s id of the answer.';
@@ -136,7 +137,9 @@ COMMENT ON COLUMN observatory.spans.price_ref IS 'Which price gave cost_usd.';
 COMMENT ON COLUMN observatory.spans.sent_cost_usd IS
     'What the sender says that it cost, in US dollars. cost_usd is never taken from it.';
 COMMENT ON COLUMN observatory.spans.usage_conflict IS
-    'How the numbers of tokens contradict each other. NULL if they do not.';
+    'How its numbers contradict each other or repeat another span''s, sorted, with commas: '
+    'cached_over_input, reasoning_over_output, sources_disagree, total_mismatch; and why it is no '
+    'inference: repeats_parent, counted_elsewhere. NULL if nothing is wrong.';
 COMMENT ON COLUMN observatory.spans.time_to_first_token_ms IS
     'Milliseconds from the start to the first part of the answer.';
 COMMENT ON COLUMN observatory.spans.finish_reasons IS 'Why each choice of the answer ended.';

@@ -86,8 +86,19 @@ OPENINFERENCE = Convention(
         ),
         Field(attribute="llm.cost.total", column="sent_cost_usd", convert=conversion.cost),
         Field(attribute="llm.finish_reason", column="finish_reasons", convert=conversion.texts),
-        Field(attribute="agent.name", column="agent_name", convert=conversion.text),
-        Field(attribute="tool.name", column="tool_name", convert=conversion.text),
+        # Names that other conventions have for other things.
+        Field(
+            attribute="agent.name",
+            column="agent_name",
+            convert=conversion.text,
+            where=has("openinference.span.kind"),
+        ),
+        Field(
+            attribute="tool.name",
+            column="tool_name",
+            convert=conversion.text,
+            where=has("openinference.span.kind"),
+        ),
         Field(attribute="tag.tags", column="tags", convert=conversion.labels),
     ),
     first_token_events=frozenset({"First Token Stream Event"}),

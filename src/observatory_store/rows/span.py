@@ -107,7 +107,8 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     sent_cost_usd: Decimal | None = None
     """What the sender says that it cost; ``cost_usd`` is never taken from it."""
     usage_conflict: str | None = None
-    """How the numbers of tokens contradict each other."""
+    """How the numbers contradict each other, or repeat another span's: the words of
+    :mod:`observatory_store.llm.conflicts`, sorted, with a comma between."""
     time_to_first_token_ms: float | None = None
     finish_reasons: tuple[str, ...] | None = None
     streaming: bool | None = None

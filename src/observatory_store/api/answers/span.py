@@ -94,7 +94,10 @@ class Span(Answer):
     sent_cost_usd: Money | None
     """What the sender says that it cost."""
     usage_conflict: str | None
-    """How the numbers of tokens contradict each other; null if they do not."""
+    """How the numbers of tokens contradict each other, or repeat another span's; null if neither.
+
+    Sorted, with a comma between: ``cached_over_input``, ``counted_elsewhere``,
+    ``reasoning_over_output``, ``repeats_parent``, ``sources_disagree``, ``total_mismatch``."""
     time_to_first_token_ms: float | None
     finish_reasons: list[str] | None
     streaming: bool | None
