@@ -76,9 +76,9 @@ def test_serve_migrates_serves_and_stops(
 
 
 @needs_wheel
-def test_dev_keeps_its_data(start: Start, tmp_path: Path) -> None:
+def test_dev_keeps_its_data(start: Start, scratch: Path) -> None:
     """What was sent yesterday is there today, and Ctrl-C leaves no server behind."""
-    folder = tmp_path / "dev"
+    folder = scratch / "dev"
     arguments = ("dev", "--port", "0", "--server", "wheel", "--data-dir", str(folder))
     body = json.dumps(_one_span()).encode()
     for attempt in range(2):
