@@ -9,14 +9,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from observatory_store import Span, SpoolError
 from observatory_store.ingest import spool as spool_module
 from observatory_store.ingest.complaints import Complaints
 from observatory_store.ingest.recording import Tally
+from observatory_store.ingest.span_document import encode_span
 from observatory_store.ingest.spool import Spool
-from observatory_store.ingest.spool_format import HEADER
+from observatory_store.ingest.spool_format import HEADER, decode_records, encode_records
 from storage.samples import span
 
 
@@ -127,7 +129,66 @@ async def test_damage_is_counted_and_passed_over(opened: Opened, tmp_path: Path)
     assert found[-1] == f"{11:016x}"
     assert f"{10:016x}" not in found
     assert opened.tally.damaged_records == 2
-    assert _files(tmp_path) == []
+    (damaged,) = _files(tmp_path)
+    assert damaged.suffix == ".damaged"
+    assert damaged.stat().st_mode & 0o777 == 0o600
+    assert damaged.read_bytes().endswith(content[-50:-7])
+    assert opened.tally.set_aside_bytes == damaged.stat().st_size
+
+
+async def test_damage_that_is_kept_is_bounded(tmp_path: Path) -> None:
+    """A disk that spoils everything must not fill the spool with what is spoilt."""
+    opened = Opened(tmp_path, size=16_000)
+    for number in range(1, 30):
+        (opened.spool.folder / f"{number:020d}-1-x.spool").write_bytes(HEADER + b"spoilt" * 50)
+    assert await opened.drained() == []
+    assert opened.tally.damaged_records == 29
+    assert [path.stem[:20] for path in _files(tmp_path)] == [f"{n:020d}" for n in (27, 28, 29)]
+    opened.spool.close()
+
+
+async def test_records_of_a_newer_version_are_set_aside(
+    opened: Opened, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After a downgrade, what the newer version spooled is kept, and what lies beside it stored."""
+    newer = [encode_span(span(2))[:-1], msgspec.msgpack.encode({"a_log_record": 7})]
+    document = msgspec.msgpack.decode(encode_span(span(3)))
+    newer.append(msgspec.msgpack.encode({**document, "a_new_column": 7}))
+    documents = [encode_span(span(1)), *newer, encode_span(span(4))]
+    path = opened.spool.folder / "00000000000000000001-1-x.spool"
+    path.write_bytes(HEADER + encode_records(documents))
+    await opened.spool.append([span(5)])
+    assert await opened.drained() == [f"{n:016x}" for n in (1, 4, 5)]
+    (aside,) = _files(tmp_path)
+    assert aside == path.with_suffix(".aside")
+    assert list(decode_records(aside.read_bytes())) == newer
+    assert (opened.tally.set_aside_records, opened.tally.damaged_records) == (3, 0)
+    assert opened.tally.set_aside_bytes == aside.stat().st_size
+    assert caplog.text.count("set aside") == 1
+    # Once the newer version is back, whoever runs it gives it the name of a segment.
+    aside.rename(path)
+    replay = await opened.spool.oldest()
+    assert replay is not None
+    assert replay.undecoded == newer
+    await opened.spool.release()
+
+
+async def test_what_cannot_be_set_aside_stays(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """On a full disk the segment itself is kept, and does not keep the next one waiting."""
+    path = opened.spool.folder / "00000000000000000001-1-x.spool"
+    path.write_bytes(HEADER + encode_records([encode_span(span(1)), b"of a newer version"]))
+    before = path.read_bytes()
+    await opened.spool.append([span(2)])
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(spool_module, "write_file", full)
+    assert await opened.drained() == [f"{n:016x}" for n in (1, 2)]
+    assert _files(tmp_path) == [path]
+    assert path.read_bytes() == before
 
 
 async def test_another_version_is_left_alone(
@@ -156,21 +217,35 @@ async def test_a_full_spool_takes_no_more(tmp_path: Path) -> None:
     opened.spool.close()
 
 
-async def test_a_disk_that_refuses(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("truncating", [True, False])
+async def test_a_disk_that_refuses(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, truncating: bool
+) -> None:
     """A full disk is said, not raised; what half was written does no harm to what follows."""
     await opened.spool.append([span(1)])
+    written = _files(tmp_path)[0].read_bytes()
     write = os.write
 
     def half(descriptor: int, data: memoryview) -> int:
-        write(descriptor, data[: len(data) // 2])
-        raise OSError(28, "No space left on device")
+        if len(data) < 100:
+            raise OSError(28, "No space left on device")
+        return write(descriptor, data[: len(data) // 2])
+
+    def refuse(*_: object) -> None:
+        raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", half)
+        if not truncating:
+            patch.setattr(os, "ftruncate", refuse)
+        assert not await opened.spool.append([span(2)])
         assert not await opened.spool.append([span(2)])
     assert opened.tally.last_error is not None
     assert "No space left" in opened.tally.last_error
+    (path,) = _files(tmp_path)
+    assert (path.read_bytes() == written) == truncating
     assert await opened.spool.append([span(2)])
+    assert len(_files(tmp_path)) == (1 if truncating else 2)
     assert await opened.drained() == [f"{1:016x}", f"{2:016x}"]
 
 

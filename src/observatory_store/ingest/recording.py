@@ -73,7 +73,12 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     spooled_records: int = 0
     """Spans that this store wrote to the spool."""
     damaged_records: int = 0
-    """Torn or corrupt stretches that this store skipped in the spool."""
+    """Torn or corrupt stretches that this store passed over in the spool."""
+    set_aside_records: int = 0
+    """Spans that this store set aside in the spool: of a newer version, or such as the database
+    fails at."""
+    set_aside_bytes: int = 0
+    """Bytes set aside in the project's spool, damaged ones too, of all processes, as last seen."""
     spool_bytes: int = 0
     """Bytes in the project's spool now, of all processes, as last seen."""
     last_error: str | None = None
@@ -93,5 +98,7 @@ class Tally(msgspec.Struct, kw_only=True):
     invalid: int = 0
     spooled_records: int = 0
     damaged_records: int = 0
+    set_aside_records: int = 0
+    set_aside_bytes: int = 0
     last_error: str | None = None
     database_is_away: bool = False

@@ -80,5 +80,12 @@ def decode_span(document: bytes) -> Span:
             payload["structured"] = tuple(payload["structured"])
             fields["payload"] = Payload(**payload)
         return Span(**fields)
-    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+    except (
+        TypeError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise InvalidInputError(f"a record of the spool holds no span: {error!r}") from error

@@ -17,12 +17,20 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 MAGIC = b"observatory-spool "
 HEADER = MAGIC + b"1\n"
 MARK = b"\xc1\xf5\xa9\x0d"
 
 _NUMBERS = struct.Struct("<II")
 _FRAME = len(MARK) + _NUMBERS.size
+
+
+class Damage(msgspec.Struct, frozen=True):
+    """A stretch of a segment that is no record."""
+
+    content: bytes
 
 
 def is_readable(segment: bytes) -> bool:
@@ -39,8 +47,8 @@ def encode_records(documents: Iterable[bytes]) -> bytes:
     return b"".join(parts)
 
 
-def decode_records(segment: bytes) -> Iterator[bytes | None]:
-    """Yield the documents of a segment in order, and None for each stretch of damaged bytes."""
+def decode_records(segment: bytes) -> Iterator[bytes | Damage]:
+    """Yield the documents of a segment in order, and the stretches of it that are none."""
     position = len(HEADER)
     while position < len(segment):
         document = _document(segment, position)
@@ -48,14 +56,13 @@ def decode_records(segment: bytes) -> Iterator[bytes | None]:
             yield document
             position += _FRAME + len(document)
             continue
-        yield None
-        position += 1
-        while (position := segment.find(MARK, position)) >= 0:
-            if _document(segment, position) is not None:
-                break
-            position += 1
+        begin = position
+        position = segment.find(MARK, begin + 1)
+        while position >= 0 and _document(segment, position) is None:
+            position = segment.find(MARK, position + 1)
         if position < 0:
-            return
+            position = len(segment)
+        yield Damage(segment[begin:position])
 
 
 def _document(segment: bytes, position: int) -> bytes | None:

@@ -18,6 +18,10 @@ from typing import Self
 from observatory_store.ingest.spool_format import HEADER
 
 SUFFIX = ".spool"
+ASIDE = ".aside"
+"""Suffix of a segment that nobody replays; renamed to ``.spool``, it is replayed."""
+DAMAGED = ".damaged"
+"""Suffix of a file of bytes that are no records."""
 UNBORN = ".new"
 
 # macOS has no fdatasync.
@@ -34,13 +38,13 @@ class LockedFile:
 
     @classmethod
     def create(cls, folder: Path) -> Self:
-        """Begin a segment in the folder. Names sort by when they were made."""
-        path = folder / f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
+        """Begin a segment in the folder."""
+        path = new_path(folder)
         unborn = path.with_suffix(UNBORN)
         descriptor = os.open(unborn, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.write(descriptor, HEADER)
+            _write(descriptor, HEADER)
             os.fsync(descriptor)
             unborn.rename(path)
             _sync_folder(folder)
@@ -71,13 +75,26 @@ class LockedFile:
         return None
 
     def append(self, data: bytes) -> None:
-        """Write the bytes; they are on the disk when this returns."""
-        rest = memoryview(data)
-        while rest:
-            written = os.write(self._descriptor, rest)
-            self.size += written
-            rest = rest[written:]
-        _sync(self._descriptor)
+        """Write the bytes; they are on the disk when this returns.
+
+        If it raises, none of them are in the file, unless the disk refuses that as well: then the
+        file is closed, and what is torn lies at its end.
+        """
+        try:
+            _write(self._descriptor, data)
+            _sync(self._descriptor)
+        except OSError:
+            try:
+                os.ftruncate(self._descriptor, self.size)
+            except OSError:
+                self.close()
+            raise
+        self.size += len(data)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the file was let go of."""
+        return self._descriptor < 0
 
     def read(self) -> bytes:
         """Return all of it."""
@@ -95,9 +112,37 @@ class LockedFile:
             self._descriptor = -1
 
 
+def new_path(folder: Path) -> Path:
+    """Return a name for a segment that is new and sorts behind those before it."""
+    return folder / f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
+
+
 def segments(folder: Path) -> list[Path]:
     """Return the segments of the folder, oldest first."""
-    return sorted(folder.glob(f"*{SUFFIX}"))
+    return files(folder, SUFFIX)
+
+
+def files(folder: Path, suffix: str) -> list[Path]:
+    """Return the files of one kind, oldest first."""
+    return sorted(folder.glob(f"*{suffix}"))
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file that is whole and on the disk, or not there under this name at all."""
+    unborn = path.with_name(f"{path.name}{UNBORN}")
+    try:
+        descriptor = os.open(unborn, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _write(descriptor, content)
+            os.fsync(descriptor)
+            unborn.rename(path)
+        finally:
+            os.close(descriptor)
+    except BaseException:
+        unborn.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
 
 
 def remove_unborn(folder: Path) -> None:
@@ -107,13 +152,20 @@ def remove_unborn(folder: Path) -> None:
             file.delete()
 
 
-def size_of(folder: Path) -> int:
-    """Return how many bytes the segments of the folder have."""
+def size_of(folder: Path, *suffixes: str) -> int:
+    """Return how many bytes the files of these kinds have, by default the segments."""
     size = 0
-    for path in segments(folder):
-        with suppress(FileNotFoundError):
-            size += path.stat().st_size
+    for suffix in suffixes or (SUFFIX,):
+        for path in files(folder, suffix):
+            with suppress(FileNotFoundError):
+                size += path.stat().st_size
     return size
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _sync_folder(folder: Path) -> None:
