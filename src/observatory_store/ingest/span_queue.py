@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import suppress
+from typing import NamedTuple
 
 from observatory_store.rows import Span
 
@@ -39,6 +40,15 @@ def _size_of_values(value: object) -> int:
     return 25
 
 
+class Entry(NamedTuple):
+    """A span in the queue."""
+
+    span: Span
+    size: int
+    epoch: int
+    """How many flushes had begun when it entered."""
+
+
 class SpanQueue:
     """First in, first out, bounded by spans and by bytes. One task at a time takes from it.
 
@@ -50,12 +60,13 @@ class SpanQueue:
         self._most_bytes = most_bytes
         # What is taken can no longer be dropped, so it must leave room.
         self._ripe_rows = min(ripe_rows, max(1, most_rows // 2))
-        self._waiting: deque[tuple[Span, int]] = deque()
-        self._taken: list[tuple[Span, int]] = []
+        self._waiting: deque[Entry] = deque()
+        self._taken: list[Entry] = []
         self._bytes = 0
-        self._entered = 0
-        self._left = 0
-        self._hurry_until = 0
+        self._epoch = 0
+        # Spans in the queue by epoch, the oldest epoch first.
+        self._present: dict[int, int] = {}
+        self._flushed_epoch = -1
         self._filled = asyncio.Event()
         self._ripe = asyncio.Event()
         self._departure = asyncio.Event()
@@ -69,9 +80,9 @@ class SpanQueue:
 
     def put(self, span: Span, size: int) -> None:
         """Add a span, of whatever size."""
-        self._waiting.append((span, size))
+        self._waiting.append(Entry(span, size, self._epoch))
         self._bytes += size
-        self._entered += 1
+        self._present[self._epoch] = self._present.get(self._epoch, 0) + 1
         self._filled.set()
         if len(self._waiting) >= self._ripe_rows:
             self._ripe.set()
@@ -86,7 +97,7 @@ class SpanQueue:
     async def ripen(self, seconds: float) -> None:
         """Wait until there is a batch to take: full, or hurried by a flush, or old enough."""
         await self._filled.wait()
-        if len(self._waiting) < self._ripe_rows and self._left >= self._hurry_until:
+        if len(self._waiting) < self._ripe_rows and not self._holds(self._flushed_epoch):
             self._ripe.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
@@ -98,7 +109,7 @@ class SpanQueue:
             self._taken.append(self._waiting.popleft())
         if not self._waiting:
             self._filled.clear()
-        return [span for span, _ in self._taken]
+        return [entry.span for entry in self._taken]
 
     def settle(self) -> None:
         """Let go of what was taken."""
@@ -119,7 +130,7 @@ class SpanQueue:
         self._waiting.clear()
         self._filled.clear()
         self._leave(everything)
-        return [span for span, _ in everything]
+        return [entry.span for entry in everything]
 
     async def departure(self) -> None:
         """Wait until a span leaves."""
@@ -127,19 +138,25 @@ class SpanQueue:
 
     async def flushed(self) -> None:
         """Hurry, and wait until all has left that is in the queue now."""
-        until = self._entered
-        self._hurry_until = max(self._hurry_until, until)
+        epoch = self._flushed_epoch = self._epoch
+        self._epoch += 1
         self._ripe.set()
-        while self._left < until:
+        while self._holds(epoch):
             await self._departure.wait()
+
+    def _holds(self, epoch: int) -> bool:
+        return next(iter(self._present), self._epoch) <= epoch
 
     def wake_waiting(self) -> None:
         """Have those who wait for a departure look again."""
         self._departure.set()
         self._departure = asyncio.Event()
 
-    def _leave(self, spans: list[tuple[Span, int]]) -> None:
-        if spans:
-            self._left += len(spans)
-            self._bytes -= sum(size for _, size in spans)
+    def _leave(self, entries: list[Entry]) -> None:
+        for _, size, epoch in entries:
+            self._bytes -= size
+            self._present[epoch] -= 1
+            if not self._present[epoch]:
+                del self._present[epoch]
+        if entries:
             self.wake_waiting()
