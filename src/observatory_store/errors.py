@@ -59,6 +59,10 @@ class OverloadedError(UnavailableError):
     """The service holds as many requests, or as many bytes of them, as it may; try again later."""
 
 
+class DatabaseFaultError(UnavailableError):
+    """The database answers but fails at this, of which this may be the cause; try again later."""
+
+
 class SchemaNotAppliedError(UnavailableError):
     """The database lacks the schema; run `observatory-store schema apply` or `yoyo apply`."""
 

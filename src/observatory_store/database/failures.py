@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from observatory_store.errors import SchemaNotAppliedError, UnavailableError
+from observatory_store.errors import DatabaseFaultError, SchemaNotAppliedError, UnavailableError
 
 _SCHEMA_MISSING = (
     asyncpg.InvalidSchemaNameError,
@@ -16,7 +16,8 @@ _SCHEMA_MISSING = (
     asyncpg.UndefinedFunctionError,
 )
 
-_UNAVAILABLE = (
+# The state of the database: it is the same for whatever else is sent.
+_AWAY = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
@@ -25,16 +26,29 @@ _UNAVAILABLE = (
     asyncpg.PostgresConnectionError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
-    asyncpg.InsufficientPrivilegeError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+    # A little still fits on a full disk, which says nothing of what does not.
+    asyncpg.DiskFullError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.DatabaseDroppedError,
     asyncpg.TransactionRollbackError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.LockNotAvailableError,
+)
+
+# The database's fault, or that of what it was given. It may pass; not to try again would lose what
+# was sent.
+FAULTS = (
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.InsufficientResourcesError,
+    # A statement that was cancelled, by its timeout or by somebody.
+    asyncpg.OperatorInterventionError,
     asyncpg.PostgresSystemError,
-    # A fault of the server. It may pass; not to try again would lose what was sent.
     asyncpg.InternalServerError,
 )
+"""What may follow one batch while others get through."""
 
 
 @contextmanager
@@ -43,6 +57,7 @@ def translate_failures() -> Iterator[None]:
 
     Raises:
         SchemaNotAppliedError: a table, column or function of ours is not there.
+        DatabaseFaultError: the server fails at this, and perhaps at nothing else.
         UnavailableError: the server is away, starting, stopping, read-only, full or too busy.
 
     """
@@ -53,6 +68,7 @@ def translate_failures() -> Iterator[None]:
             "the database lacks the schema of this version: "
             f"run `observatory-store schema apply` ({error})"
         ) from error
-    except _UNAVAILABLE as error:
+    except (*_AWAY, *FAULTS) as error:
         reason = str(error) or type(error).__name__
-        raise UnavailableError(f"the database cannot take this now: {reason}") from error
+        kind = UnavailableError if isinstance(error, _AWAY) else DatabaseFaultError
+        raise kind(f"the database cannot take this now: {reason}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
@@ -96,6 +96,7 @@ class Recorder:
             self._tally,
             self._complaints,
             patience_seconds=None if self._spool is None else PATIENCE_SECONDS,
+            set_aside=None if self._spool is None else self._spool.set_aside,
         )
         self._queue = SpanQueue(
             most_rows=options.queue_rows,
@@ -215,27 +216,30 @@ class Recorder:
         while True:
             await self._queue.ripen(self._options.flush_seconds)
             spans = self._queue.take()
+            left: Sequence[Span] = spans
             try:
-                done = await self._commit_or_spool(spans)
+                left = await self._commit_or_spool(spans)
             except Exception as error:  # noqa: BLE001 - this task must go on
                 self._delivery.failed(error)
-                done = False
             except BaseException:
                 self._queue.put_back()
                 raise
-            if done:
-                self._queue.settle()
+            # What the database fails at lets others pass, to see whether it takes those.
+            self._queue.settle(left, last=self._delivery.suspects(left))
+            if len(left) < len(spans):
                 delays = Delays()
-                continue
-            self._queue.put_back()
-            await delays.sleep()
+            if left:
+                await delays.sleep()
 
-    async def _commit_or_spool(self, spans: list[Span]) -> bool:
+    async def _commit_or_spool(self, spans: Sequence[Span]) -> Sequence[Span]:
+        """Return the spans that have to stay in memory."""
         if self._spool is None or self._replayer is None:
             return await self._delivery.commit(spans)
-        if not self._delivery.is_away and await self._delivery.commit(spans):
-            return True
+        if not self._delivery.is_away:
+            spans = await self._delivery.commit(spans)
+        if not spans:
+            return []
         if not await self._spool.append(spans):
-            return False
+            return spans
         self._replayer.wake()
-        return True
+        return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -104,24 +105,32 @@ class SpanQueue:
                     await self._ripe.wait()
 
     def take(self) -> list[Span]:
-        """Take the next batch; :meth:`settle` it or :meth:`put_back`."""
+        """Take the next batch; :meth:`settle` it."""
         while self._waiting and len(self._taken) < self._ripe_rows:
             self._taken.append(self._waiting.popleft())
         if not self._waiting:
             self._filled.clear()
         return [entry.span for entry in self._taken]
 
-    def settle(self) -> None:
-        """Let go of what was taken."""
+    def settle(self, left: Sequence[Span] = (), *, last: bool = False) -> None:
+        """Let go of what was taken, but for what is left of it: that is put back.
+
+        It comes first again, or behind what waits.
+        """
+        kept = set(map(id, left))
         taken, self._taken = self._taken, []
-        self._leave(taken)
+        back = [entry for entry in taken if id(entry.span) in kept]
+        if last:
+            self._waiting.extend(back)
+        else:
+            self._waiting.extendleft(reversed(back))
+        if self._waiting:
+            self._filled.set()
+        self._leave([entry for entry in taken if id(entry.span) not in kept])
 
     def put_back(self) -> None:
         """Return what was taken to the front."""
-        self._waiting.extendleft(reversed(self._taken))
-        self._taken = []
-        if self._waiting:
-            self._filled.set()
+        self.settle([entry.span for entry in self._taken])
 
     def take_all(self) -> list[Span]:
         """Empty the queue, also of what is taken."""

@@ -116,7 +116,7 @@ class Spool:
     async def oldest(self, passed_over: Container[Path] = ()) -> Replay | None:
         """Claim the oldest segment that nobody else has, and that is not to be passed over.
 
-        :meth:`finish` or :meth:`release` it before the next one. None if there is none.
+        :meth:`finish` it; else :meth:`release` it, as the next call does. None if there is none.
         """
         return await self._in_thread(lambda: self._oldest(passed_over))
 
@@ -201,6 +201,7 @@ class Spool:
             self._active = None
 
     def _oldest(self, passed_over: Container[Path]) -> Replay | None:
+        self._release()
         self.bytes = size_of(self.folder)
         for path in segments(self.folder):
             if path in self._left_alone or path in passed_over:
