@@ -103,6 +103,25 @@ def _last_hour() -> TimeRange:
     return TimeRange(now - timedelta(hours=1), now + timedelta(hours=1))
 
 
+async def test_health_tells_when(database_url: str, tmp_path: Path) -> None:
+    """An old success and a newer error tell of an outage, whoever looks and whenever."""
+    before = datetime.now(UTC)
+    async with Store.open(database_url) as store:
+        opened = store.health().last_success_at
+        await store.record(call(1))
+        await store.flush()
+        health = store.health()
+    assert opened is not None
+    assert health.last_success_at is not None
+    assert before <= opened < health.last_success_at <= datetime.now(UTC)
+    assert health.last_error_at is None
+    async with Store.open(NOWHERE, spool_dir=tmp_path) as store:
+        health = store.health()
+    assert health.last_success_at is None
+    assert health.last_error_at is not None
+    assert before <= health.last_error_at <= datetime.now(UTC)
+
+
 async def test_a_full_queue_drops_the_oldest(database_url: str) -> None:
     """By default a request never waits; what is lost is counted, and the newest is kept."""
     options = RecordingOptions(queue_rows=20, flush_rows=5, flush_seconds=0.01)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 from observatory_store.errors import DatabaseFaultError, NotFoundError, UnavailableError
@@ -148,6 +149,7 @@ class Delivery:
     def succeeded(self) -> None:
         """Note that the database is there."""
         self._tally.database_is_away = False
+        self._tally.last_success_at = datetime.now(UTC)
 
     def failed(self, error: Exception) -> None:
         """Note that the database is away."""
@@ -155,7 +157,7 @@ class Delivery:
         self._note(error)
 
     def _note(self, error: Exception) -> None:
-        self._tally.last_error = str(error) or "the database did not answer in time"
+        self._tally.note(str(error) or "the database did not answer in time")
         self._complaints.warn(
             type(error).__name__, f"recorded calls cannot be stored now: {self._tally.last_error}"
         )

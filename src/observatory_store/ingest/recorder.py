@@ -112,7 +112,9 @@ class Recorder:
 
     def start(self, failure: Exception | None = None) -> None:
         """Start the tasks; ``failure`` is why the database is away, if it is."""
-        if failure is not None:
+        if failure is None:
+            self._delivery.succeeded()
+        else:
             self._delivery.failed(failure)
         self._keep_running(self._flush)
         if self._replayer is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
@@ -83,6 +84,11 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes in the project's spool now, of all processes, as last seen."""
     last_error: str | None = None
     """What failed last, if anything did."""
+    last_error_at: datetime | None = None
+    """When that was, in UTC."""
+    last_success_at: datetime | None = None
+    """When the database last took spans, or answered at opening or after an outage, in UTC. While
+    nothing is recorded nobody asks it, so that an outage shows with the next batch."""
     database_is_away: bool = False
     """Whether the database could not take the last transaction."""
 
@@ -101,4 +107,11 @@ class Tally(msgspec.Struct, kw_only=True):
     set_aside_records: int = 0
     set_aside_bytes: int = 0
     last_error: str | None = None
+    last_error_at: datetime | None = None
+    last_success_at: datetime | None = None
     database_is_away: bool = False
+
+    def note(self, error: str) -> None:
+        """Note what failed, and when."""
+        self.last_error = error
+        self.last_error_at = datetime.now(UTC)

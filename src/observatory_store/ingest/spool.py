@@ -266,7 +266,7 @@ class Spool:
         _logger.error("%s %s; it is left alone", path, why)
 
     def _complain(self, kind: str, message: str) -> None:
-        self._tally.last_error = message
+        self._tally.note(message)
         self._complaints.warn(kind, message)
 
 
