@@ -184,3 +184,28 @@ RECOUNT_USAGE = """
     FROM observatory.spans WHERE is_inference GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
 """
 USAGE = "SELECT * FROM observatory.llm_usage_15m ORDER BY 1, 2, 3, 4, 5, 6"
+
+
+def fail_at(url: str, state: str, condition: str) -> None:
+    """Have the database fail, with this SQLSTATE, at spans for which the condition holds."""
+    query(
+        url,
+        f"""
+        CREATE SEQUENCE public.failures;
+        CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF {condition} THEN
+                PERFORM nextval('public.failures');
+                RAISE EXCEPTION 'a fault of the test' USING ERRCODE = '{state}';
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER fail BEFORE INSERT ON observatory.spans
+            FOR EACH ROW EXECUTE FUNCTION public.fail();
+        """,
+    )
+
+
+def failures(url: str) -> int:
+    """Return how often it failed so."""
+    return int(query(url, "SELECT last_value FROM public.failures")[0][0])

@@ -11,10 +11,21 @@ import pytest
 
 from observatory_store import Span, Store
 from observatory_store.database import open_pool
-from observatory_store.errors import UnavailableError
+from observatory_store.errors import DatabaseFaultError, UnavailableError
 from observatory_store.maintenance import Rollups
+from observatory_store.writers import Written
 from patience import until
-from storage.samples import RECOUNT_TRACES, RECOUNT_USAGE, TRACES, USAGE, query, span, traffic
+from storage.samples import (
+    RECOUNT_TRACES,
+    RECOUNT_USAGE,
+    TRACES,
+    USAGE,
+    fail_at,
+    failures,
+    query,
+    span,
+    traffic,
+)
 
 KILL = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -76,6 +87,42 @@ async def test_one_bad_row_does_not_hurt_others_of_its_commit(database_url: str)
         assert (written.stored, written.rejected) == ((1, 1) if number == 7 else (2, 0))
     assert query(database_url, "SELECT count(*) FROM observatory.spans") == [(37,)]
     assert query(database_url, TRACES) == query(database_url, RECOUNT_TRACES)
+
+
+@pytest.mark.editions("postgres")
+@pytest.mark.parametrize("state", ["XX000", "53200", "42501", "57014"])
+async def test_one_request_that_the_database_fails_at_does_not_hurt_others(
+    database_url: str, state: str
+) -> None:
+    """Otherwise it comes again with others each time, and fails those with it, for ever."""
+    fail_at(database_url, state, "NEW.name = 'poison'")
+    async with Store.open(database_url) as store:
+        requests = [[span(n, name="poison" if n == 7 else "fine")] for n in range(1, 21)]
+        results = await asyncio.gather(*map(store.write_spans, requests), return_exceptions=True)
+    for number, result in enumerate(results, 1):
+        if number == 7:
+            assert isinstance(result, DatabaseFaultError)
+        else:
+            assert isinstance(result, Written)
+            assert result.stored == 1
+    assert query(database_url, "SELECT count(*) FROM observatory.spans") == [(19,)]
+    assert query(database_url, TRACES) == query(database_url, RECOUNT_TRACES)
+
+
+@pytest.mark.editions("postgres")
+async def test_a_database_that_fails_at_everything_is_not_asked_for_each_request(
+    database_url: str,
+) -> None:
+    """Otherwise each batch would take as many transactions as requests, and all fail."""
+    async with Store.open(database_url) as store:
+        fail_at(database_url, "XX000", "true")
+        requests = [[span(n)] for n in range(1, 1001)]
+        results = await asyncio.gather(*map(store.write_spans, requests), return_exceptions=True)
+        assert {type(result) for result in results} == {DatabaseFaultError}
+        assert failures(database_url) < 200
+        query(database_url, "DROP TRIGGER fail ON observatory.spans")
+        written = await asyncio.gather(*map(store.write_spans, requests))
+    assert sum(one.stored for one in written) == 1000
 
 
 async def test_requests_that_wait_are_committed_together(database_url: str) -> None:

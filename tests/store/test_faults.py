@@ -11,7 +11,7 @@ from observatory_store.ingest import delivery as delivery_module
 from observatory_store.ingest.span_document import decode_span
 from observatory_store.ingest.spool_format import decode_records
 from patience import until
-from storage.samples import query
+from storage.samples import fail_at, failures, query
 from store.calls import call, stored
 
 pytestmark = pytest.mark.editions("postgres")
@@ -26,30 +26,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pause hardly between attempts."""
     monkeypatch.setattr(delivery_module, "_FIRST_DELAY_SECONDS", 0.001)
     monkeypatch.setattr(delivery_module, "_LONGEST_DELAY_SECONDS", 0.01)
-
-
-def _fail(url: str, state: str, condition: str) -> None:
-    """Have the database fail, with this SQLSTATE, at spans for which the condition holds."""
-    query(
-        url,
-        f"""
-        CREATE SEQUENCE public.failures;
-        CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            IF {condition} THEN
-                PERFORM nextval('public.failures');
-                RAISE EXCEPTION 'a fault of the test' USING ERRCODE = '{state}';
-            END IF;
-            RETURN NEW;
-        END $$;
-        CREATE TRIGGER fail BEFORE INSERT ON observatory.spans
-            FOR EACH ROW EXECUTE FUNCTION public.fail();
-        """,
-    )
-
-
-def _failures(url: str) -> int:
-    return int(query(url, "SELECT last_value FROM public.failures")[0][0])
 
 
 def _poison(*numbers: int) -> str:
@@ -73,7 +49,7 @@ async def test_one_call_that_the_database_fails_at(
     database_url: str, tmp_path: Path, options: RecordingOptions, state: str, *, spooling: bool
 ) -> None:
     """It must neither hold up the others for ever, nor take one of them along."""
-    _fail(database_url, state, _poison(POISON))
+    fail_at(database_url, state, _poison(POISON))
     spool = tmp_path if spooling else ""
     async with Store.open(database_url, recording=options, spool_dir=spool) as store:
         await store.record(call(POISON))
@@ -108,7 +84,7 @@ async def test_many_calls_that_the_database_fails_at(
 ) -> None:
     """A whole batch of them, and more among the others: all others are stored, all are told of."""
     poison = [*range(1, 61), *range(70, 100, 5)]
-    _fail(database_url, "XX000", _poison(*poison))
+    fail_at(database_url, "XX000", _poison(*poison))
     spool = tmp_path if spooling else ""
     async with Store.open(database_url, recording=TOGETHER, spool_dir=spool) as store:
         for number in range(1, 121):
@@ -132,10 +108,10 @@ async def test_a_database_that_takes_nothing(
         for number in range(1, 101):
             await store.record(call(number))
         await store.flush()
-        _fail(database_url, state, "true")
+        fail_at(database_url, state, "true")
         for number in range(101, 301):
             await store.record(call(number))
-        await until(lambda: _failures(database_url) > 60)
+        await until(lambda: failures(database_url) > 60)
         assert store.health().database_is_away
         assert "a fault of the test" in str(store.health().last_error)
         query(database_url, "DROP TRIGGER fail ON observatory.spans")

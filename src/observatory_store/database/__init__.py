@@ -1,6 +1,6 @@
 """Connections to PostgreSQL: the URL, the pool, and what its errors mean."""
 
-from observatory_store.database.failures import translate_failures
+from observatory_store.database.failures import is_fault, translate_failures
 from observatory_store.database.pool import Connection, Pool, open_pool
 from observatory_store.database.url import for_asyncpg, for_yoyo, redacted
 
@@ -9,6 +9,7 @@ __all__ = [
     "Pool",
     "for_asyncpg",
     "for_yoyo",
+    "is_fault",
     "open_pool",
     "redacted",
     "translate_failures",

@@ -40,7 +40,7 @@ _AWAY = (
 
 # The database's fault, or that of what it was given. It may pass; not to try again would lose what
 # was sent.
-FAULTS = (
+_FAULTS = (
     asyncpg.InsufficientPrivilegeError,
     asyncpg.InsufficientResourcesError,
     # A statement that was cancelled, by its timeout or by somebody.
@@ -48,7 +48,11 @@ FAULTS = (
     asyncpg.PostgresSystemError,
     asyncpg.InternalServerError,
 )
-"""What may follow one batch while others get through."""
+
+
+def is_fault(error: BaseException) -> bool:
+    """Tell whether the database fails at one batch, perhaps, while others get through."""
+    return isinstance(error, _FAULTS) and not isinstance(error, _AWAY)
 
 
 @contextmanager
@@ -68,7 +72,7 @@ def translate_failures() -> Iterator[None]:
             "the database lacks the schema of this version: "
             f"run `observatory-store schema apply` ({error})"
         ) from error
-    except (*_AWAY, *FAULTS) as error:
+    except (*_AWAY, *_FAULTS) as error:
         reason = str(error) or type(error).__name__
-        kind = UnavailableError if isinstance(error, _AWAY) else DatabaseFaultError
+        kind = DatabaseFaultError if is_fault(error) else UnavailableError
         raise kind(f"the database cannot take this now: {reason}") from error

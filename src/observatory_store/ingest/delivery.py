@@ -116,16 +116,17 @@ class Delivery:
 
     async def _try(self, spans: Sequence[Span]) -> Exception | None:
         """Store the spans, or return why the database answers but does not take them."""
+        attempt = self._faults.begin()
         try:
             async with asyncio.timeout(self._patience_seconds):
                 written = await self._write(spans)
         except Exception as error:
             if isinstance(error, _AWAY) and not isinstance(error, DatabaseFaultError):
                 raise
-            self._faults.failed(spans, error)
+            self._faults.failed(attempt, spans, error)
             return error
         self.succeeded()
-        self._faults.passed(spans, stored=written.stored)
+        self._faults.passed(attempt, spans, stored=written.stored)
         self._tally.committed += written.stored
         self._tally.duplicates += written.duplicates
         self._reject(written.rejected, "; ".join(written.problems))

@@ -48,7 +48,7 @@ class GroupCommit(Generic[Row]):
 
     def __init__(
         self,
-        write: Callable[[Sequence[Submission[Row]]], Awaitable[list[Written]]],
+        write: Callable[[Sequence[Submission[Row]]], Awaitable[Sequence[Written | Exception]]],
         *,
         writers: int,
         divide: Divide[Row] | None = None,
@@ -90,7 +90,7 @@ class GroupCommit(Generic[Row]):
         future: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
         self._waiting.append((submission, future))
         if len(self._writers) < self._most_writers:
-            writer = asyncio.create_task(self._commit_waiting())
+            writer = asyncio.create_task(self._run_writer())
             self._writers.add(writer)
             self._beginning += 1
             writer.add_done_callback(self._writers.discard)
@@ -116,6 +116,14 @@ class GroupCommit(Generic[Row]):
         while self._writers:
             await asyncio.gather(*self._writers)
 
+    async def _run_writer(self) -> None:
+        try:
+            await self._commit_waiting()
+        finally:
+            # At once, not when the loop has told that the task is done: whoever was waiting for the
+            # last commit may submit before that, and would count on a writer that looks no more.
+            self._writers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
     async def _commit_waiting(self) -> None:
         most = min(MOST_ROWS, self.waiting_rows // self._beginning)
         self._beginning -= 1
@@ -134,24 +142,29 @@ class GroupCommit(Generic[Row]):
                     raise
             else:
                 self._tell(submissions, begin, results)
-                for (_, future), written in zip(batch, results, strict=True):
-                    if not future.done():
-                        future.set_result(written)
+                for (_, future), result in zip(batch, results, strict=True):
+                    if future.done():
+                        continue
+                    if isinstance(result, Exception):
+                        future.set_exception(result)
+                    else:
+                        future.set_result(result)
 
     def _tell(
         self,
         submissions: Sequence[Submission[Row]],
         begin: float,
-        results: Sequence[Written] | None,
+        results: Sequence[Written | Exception] | None,
     ) -> None:
         if self.observe is None:
             return
         written = None
         if results is not None:
+            done = [one for one in results if isinstance(one, Written)]
             written = Written(
-                stored=sum(one.stored for one in results),
-                duplicates=sum(one.duplicates for one in results),
-                rejected=sum(one.rejected for one in results),
+                stored=sum(one.stored for one in done),
+                duplicates=sum(one.duplicates for one in done),
+                rejected=sum(one.rejected for one in done),
             )
         self.observe(
             Commit(

@@ -1,13 +1,15 @@
-"""Keeping one row that the database refuses from taking its batch along."""
+"""Keeping what the database refuses, or fails at, from taking its batch along."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 import asyncpg
 import msgspec
 
+from observatory_store.database import is_fault
 from observatory_store.writers.submission import Submission, Written
 
 Row = TypeVar("Row")
@@ -22,6 +24,44 @@ _REFUSALS: Final = (
     TypeError,
     ValueError,
 )
+
+_MOST_FAULTS: Final = 16
+"""Transactions that fail one after the other before it is the database. More than the halvings of
+any batch, so that one submission is always found."""
+_FAULTS_SECONDS: Final = 10.0
+"""How long a batch is halved, for faults that take their time."""
+
+
+async def separating(
+    write: Callable[[Sequence[Submission[Row]]], Awaitable[list[Written]]],
+    submissions: Sequence[Submission[Row]],
+) -> list[Written | Exception]:
+    """Write the submissions; where the database fails at them together, find those it fails at.
+
+    Those have the error in their place, and so have those that were not tried because nothing got
+    through any more. What the database is to blame for whatever it is given is raised.
+    """
+    results: list[Written | Exception] = []
+    waiting = [submissions]
+    faults = 0
+    until = time.monotonic() + _FAULTS_SECONDS
+    while waiting:
+        part = waiting.pop()
+        try:
+            results += await write(part)
+            faults = 0
+        except Exception as error:
+            if not is_fault(error):
+                raise
+            faults += 1
+            if faults >= _MOST_FAULTS or time.monotonic() > until:
+                return results + [error] * (len(submissions) - len(results))
+            if len(part) == 1:
+                results.append(error)
+            else:
+                middle = len(part) // 2
+                waiting += [part[middle:], part[:middle]]
+    return results
 
 
 async def isolating(

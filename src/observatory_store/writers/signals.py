@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeVar
 from observatory_store.database import Pool
 from observatory_store.rows import LogRecord, MetricPoint, Span
 from observatory_store.writers.group import Divide, GroupCommit
+from observatory_store.writers.isolate import separating
 from observatory_store.writers.logs import write_logs
 from observatory_store.writers.metrics import write_points
 from observatory_store.writers.retry import retrying
@@ -40,7 +41,9 @@ class Writers:
         async def write_again(submissions: Sequence[Submission[Row]]) -> list[Written]:
             return await retrying(self._pool, written, submissions, on_retry=group.count_retry)
 
-        group: GroupCommit[Row] = GroupCommit(write_again, writers=self._count, divide=divide)
+        group: GroupCommit[Row] = GroupCommit(
+            partial(separating, write_again), writers=self._count, divide=divide
+        )
         return group
 
     async def close(self) -> None:
