@@ -171,6 +171,7 @@ CREATE TABLE IF NOT EXISTS observatory.span_payloads (
     tool_definitions text,
     tool_arguments text,
     tool_result text,
+    content_attributes text,
     structured text[],
     -- Serves: the payload of a span.
     PRIMARY KEY (project_id, trace_id, span_id, start_time)
@@ -182,14 +183,22 @@ COMMENT ON COLUMN observatory.span_payloads.project_id IS 'As in spans.';
 COMMENT ON COLUMN observatory.span_payloads.start_time IS 'As in spans.';
 COMMENT ON COLUMN observatory.span_payloads.trace_id IS 'As in spans.';
 COMMENT ON COLUMN observatory.span_payloads.span_id IS 'As in spans.';
-COMMENT ON COLUMN observatory.span_payloads.input_messages IS 'gen_ai.input.messages';
-COMMENT ON COLUMN observatory.span_payloads.output_messages IS 'gen_ai.output.messages';
-COMMENT ON COLUMN observatory.span_payloads.system_instructions IS 'gen_ai.system_instructions';
-COMMENT ON COLUMN observatory.span_payloads.tool_definitions IS 'gen_ai.tool.definitions';
-COMMENT ON COLUMN observatory.span_payloads.tool_arguments IS 'gen_ai.tool.call.arguments';
-COMMENT ON COLUMN observatory.span_payloads.tool_result IS 'gen_ai.tool.call.result';
+COMMENT ON COLUMN observatory.span_payloads.input_messages IS
+    'What was said to the model: JSON, a list of {role, parts}, as gen_ai.input.messages.';
+COMMENT ON COLUMN observatory.span_payloads.output_messages IS
+    'What it answered: JSON, a list of {role, parts, finish_reason}, as gen_ai.output.messages.';
+COMMENT ON COLUMN observatory.span_payloads.system_instructions IS
+    'Instructions given apart from the messages: JSON, a list of parts.';
+COMMENT ON COLUMN observatory.span_payloads.tool_definitions IS
+    'The tools it could call: JSON, a list of {type, name, description, parameters}.';
+COMMENT ON COLUMN observatory.span_payloads.tool_arguments IS
+    'With what a tool was called, as its sender wrote it.';
+COMMENT ON COLUMN observatory.span_payloads.tool_result IS
+    'What a tool gave back, as its sender wrote it.';
+COMMENT ON COLUMN observatory.span_payloads.content_attributes IS
+    'JSON, a map: attributes with content that is not, or not only, in the columns before.';
 COMMENT ON COLUMN observatory.span_payloads.structured IS
-    'The columns whose text is the JSON of a structured value; the others hold a string as it came.';
+    'The columns whose text is the JSON of an attribute that was sent as a structure.';
 
 DO $$
 BEGIN
@@ -197,7 +206,7 @@ BEGIN
         'observatory.spans', 'attributes', 'events', 'links');
     PERFORM observatory_private.compress_with_lz4(
         'observatory.span_payloads', 'input_messages', 'output_messages', 'system_instructions',
-        'tool_definitions', 'tool_arguments', 'tool_result');
+        'tool_definitions', 'tool_arguments', 'tool_result', 'content_attributes');
     PERFORM observatory_private.partition_by_time('spans', 'start_time');
     PERFORM observatory_private.partition_by_time('span_payloads', 'start_time');
     PERFORM observatory_private.apply_policies('spans', 'project_id', 'start_time DESC');

@@ -6,7 +6,9 @@ from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, HttpUrl, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PAYLOAD_CHARACTERS = 1000
 
 DEFAULT_DATABASE_URL = "postgresql://localhost/observatory"
 
@@ -20,13 +22,58 @@ class AuthMode(StrEnum):
     OFF = "off"
 
 
-class Settings(BaseSettings):
+class PayloadPolicy(StrEnum):
+    """How much of what was said to models, and by them, is stored."""
+
+    KEEP = "keep"
+    TRUNCATE = "truncate"
+    DROP = "drop"
+
+
+class Redaction(StrEnum):
+    """What is replaced before anything is stored."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    CARD = "card"
+    KEY = "key"
+
+
+def redactions(text: str) -> tuple[Redaction, ...]:
+    """Return the kinds that a list with commas names; none if it is empty.
+
+    Raises ``ValueError`` if one is unknown.
+    """
+    names = [name.strip() for name in text.split(",")]
+    return tuple(Redaction(name) for name in names if name)
+
+
+def _listed(value: object) -> object:
+    return redactions(value) if isinstance(value, str) else value
+
+
+class PrivacySettings(BaseSettings):
+    """What may be stored of texts; a program's store reads it from its environment too."""
+
+    model_config = SettingsConfigDict(env_prefix="OBSERVATORY_", extra="ignore", frozen=True)
+
+    payloads: PayloadPolicy = PayloadPolicy.KEEP
+    """How much is stored of prompts, completions, tool calls, where a project has no setting of
+    its own."""
+
+    payload_characters: Annotated[int, Field(ge=1)] = PAYLOAD_CHARACTERS
+    """How much `truncate` leaves of each text."""
+
+    redact: Annotated[tuple[Redaction, ...], NoDecode, BeforeValidator(_listed)] = ()
+    """What is replaced in texts before they are stored: `email`, `phone`, `card`, `key`, with
+    commas."""
+
+
+class Settings(PrivacySettings):
     """Everything that the service reads from its environment.
 
     Each field is the variable ``OBSERVATORY_`` + its name in capitals.
     """
-
-    model_config = SettingsConfigDict(env_prefix="OBSERVATORY_", extra="ignore", frozen=True)
 
     database_url: SecretStr = SecretStr(DEFAULT_DATABASE_URL)
     """A libpq URL; any libpq parameter is allowed."""

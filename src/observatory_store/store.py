@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -12,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from observatory_store.database import Pool, open_pool, translate_failures
-from observatory_store.errors import UnavailableError
-from observatory_store.ingest import priced
+from observatory_store.errors import InvalidInputError, UnavailableError
+from observatory_store.ingest import Privacy, priced
 from observatory_store.ingest.recorder import Recorder, open_recorder
 from observatory_store.ingest.recording import Health, RecordingOptions
 from observatory_store.ingest.spool import Spool
@@ -28,11 +29,20 @@ from observatory_store.repositories import (
     SpanRepository,
     TraceRepository,
 )
+from observatory_store.repositories.projects import Project
 from observatory_store.rows import LogRecord, MetricPoint, Span
-from observatory_store.settings import DEFAULT_DATABASE_URL
+from observatory_store.settings import (
+    DEFAULT_DATABASE_URL,
+    PayloadPolicy,
+    PrivacySettings,
+    Redaction,
+)
 from observatory_store.writers import Submission, Writers, Written
 
 DEFAULT_PROJECT = "default"
+
+POLICY_SECONDS = 10.0
+"""How long a project's former payload policy may still be applied."""
 
 
 class Store:
@@ -51,6 +61,7 @@ class Store:
         pricer: Pricer,
         *,
         project: str = DEFAULT_PROJECT,
+        privacy: Privacy | None = None,
     ) -> None:
         """Use :meth:`open` instead, unless the pool is shared with other projects' stores.
 
@@ -62,6 +73,9 @@ class Store:
         self._pricer = pricer
         self._project = project
         self._project_id = project_id
+        self._privacy = privacy or Privacy()
+        self._policy: PayloadPolicy | None = None
+        self._policy_until = 0.0
         self._recorder: Recorder | None = None
         self.projects = ProjectRepository(pool)
         """All projects of the database."""
@@ -81,6 +95,9 @@ class Store:
         lock_timeout_seconds: float = 5.0,
         recording: RecordingOptions | None = None,
         spool_dir: str | os.PathLike[str] | None = None,
+        payloads: PayloadPolicy | str | None = None,
+        payload_characters: int | None = None,
+        redact: Sequence[Redaction | str] | None = None,
     ) -> AsyncIterator[Store]:
         """Open a store; when the block ends, what was recorded is stored, or spooled, or dropped.
 
@@ -94,8 +111,15 @@ class Store:
             recording: how :meth:`record` queues; by default ``RecordingOptions()``.
             spool_dir: folder for what is recorded while the database is away;
                 ``OBSERVATORY_SPOOL_DIR`` if it is None. An empty one is none.
+            payloads: ``keep``, ``truncate`` or ``drop`` what was said to models and by them;
+                ``OBSERVATORY_PAYLOADS`` if it is None. The project's own setting goes first.
+            payload_characters: what ``truncate`` leaves of each text;
+                ``OBSERVATORY_PAYLOAD_CHARACTERS`` if it is None.
+            redact: what is replaced before anything is stored, of ``email``, ``phone``, ``card``
+                and ``key``; ``OBSERVATORY_REDACT``, a list with commas, if it is None.
 
         Raises:
+            InvalidInputError: ``payloads``, ``payload_characters`` or ``redact`` is none of these.
             UnavailableError: the database cannot be reached, and there is no spool.
             SchemaNotAppliedError: it lacks the schema, and there is no spool.
             NotFoundError: it has no such project.
@@ -107,13 +131,21 @@ class Store:
         if spool_dir is None:
             spool_dir = os.environ.get("OBSERVATORY_SPOOL_DIR", "")
         options = recording or RecordingOptions()
+        privacy = _privacy(payloads, payload_characters, redact)
         async with open_pool(
             url,
             max_size=pool_size,
             statement_timeout_seconds=statement_timeout_seconds,
             lock_timeout_seconds=lock_timeout_seconds,
         ) as pool:
-            store = cls(pool, Writers(pool), None, pricer or GenAIPrices(), project=project)
+            store = cls(
+                pool,
+                Writers(pool),
+                None,
+                pricer or GenAIPrices(),
+                project=project,
+                privacy=privacy,
+            )
             spool = partial(Spool, Path(spool_dir), project, options.spool_bytes)
             async with open_recorder(
                 store._commit,
@@ -176,6 +208,7 @@ class Store:
         recorder = self._require_recorder()
         try:
             span = priced(call.to_span(datetime.now(UTC), _new_ids), self._pricer)
+            (span,) = self._privacy.spans([span], self._policy)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it
             recorder.refuse(error)
             return
@@ -215,7 +248,8 @@ class Store:
 
         """
         rows = list(records)
-        submission = await self._submission(rows)
+        await self._find_policy()
+        submission = await self._submission(self._privacy.logs(rows, self._policy))
         with translate_failures():
             return await self._writers.logs.submit(submission)
 
@@ -226,13 +260,14 @@ class Store:
             UnavailableError: the database cannot take them now; to send them again is harmless.
 
         """
-        rows = list(points)
-        submission = await self._submission(rows)
+        submission = await self._submission(self._privacy.points(list(points)))
         with translate_failures():
             return await self._writers.points.submit(submission)
 
     async def _commit(self, spans: Sequence[Span]) -> Written:
-        submission = await self._submission(spans)
+        await self._find_policy()
+        # Also what waited in the spool since before the project had its policy.
+        submission = await self._submission(self._privacy.spans(list(spans), self._policy))
         with translate_failures():
             return await self._writers.spans.submit(submission)
 
@@ -242,13 +277,38 @@ class Store:
         return Submission(project_id=self.project_id, rows=rows)
 
     async def _find_project(self) -> None:
-        found = await self.projects.get(self._project)
-        self._project_id = found.project_id
+        self._found(await self.projects.get(self._project))
+
+    def _found(self, project: Project) -> None:
+        self._project_id = project.project_id
+        self._policy = project.payloads
+        self._policy_until = time.monotonic() + POLICY_SECONDS
+
+    async def _find_policy(self) -> None:
+        if time.monotonic() < self._policy_until:
+            return
+        if self._project_id is None:
+            await self._find_project()
+        else:
+            self._found(await self.projects.by_id(self._project_id))
 
     def _require_recorder(self) -> Recorder:
         if self._recorder is None:
             raise RuntimeError("this store does not record: open it by Store.open")
         return self._recorder
+
+
+def _privacy(
+    payloads: PayloadPolicy | str | None,
+    characters: int | None,
+    redact: Sequence[Redaction | str] | None,
+) -> Privacy:
+    given = {"payloads": payloads, "payload_characters": characters, "redact": redact}
+    try:
+        settings = PrivacySettings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]  # they are checked
+    except ValueError as error:
+        raise InvalidInputError(f"unknown payload policy or redaction: {error}") from None
+    return Privacy(settings.payloads, settings.redact, settings.payload_characters)
 
 
 def _new_ids() -> tuple[str, str]:

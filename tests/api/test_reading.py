@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import secrets
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -66,8 +67,11 @@ async def test_a_trace_is_a_tree_with_everything(service: Service) -> None:
     assert first["payload"] is None
     assert Decimal(second["cost_usd"]) == Decimal("0.0035")
     assert (second["provider"], second["input_tokens"]) == ("openai", 1000)
-    assert second["payload"]["input_messages"] == llm_attributes()["gen_ai.input.messages"]
-    assert second["payload"]["structured"] == ["output_messages"]
+    assert second["payload"]["input_messages"] == (
+        '[{"role":"user","parts":[{"type":"text","content":"hi"}]}]'
+    )
+    kept = json.loads(second["payload"]["content_attributes"])
+    assert kept["gen_ai.input.messages"] == llm_attributes()["gen_ai.input.messages"]
     summary = tree["summary"]
     assert summary == (await service.get("traces"))["traces"][0]
     assert (summary["root_name"], summary["span_count"], summary["error_count"]) == ("root", 2, 1)

@@ -38,6 +38,21 @@ def test_projects(on_database: Command) -> None:
     )
 
 
+def test_payloads_of_a_project(on_database: Command) -> None:
+    """Who runs the service could not have less, or more, kept of one project."""
+    on_database("projects", "create", "support")
+    for policy, stored in (("drop", "drop"), ("truncate", "truncate"), ("service", None)):
+        outcome = on_database("projects", "payloads", "support", policy, "--json")
+        assert (outcome.code, outcome.json["payloads"]) == (0, stored)
+        listed = {
+            one["name"]: one["payloads"] for one in on_database("projects", "list", "--json").json
+        }
+        assert listed == {"default": None, "support": stored}
+    assert on_database("projects", "payloads", "support", "forget").code == 2
+    missing = on_database("projects", "payloads", "nobody", "drop")
+    assert (missing.code, missing.err) == (2, "observatory-store: there is no project 'nobody'\n")
+
+
 def test_a_key_opens_its_project_until_it_is_revoked(
     on_database: Command, database_url: str
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from observatory_store import llm
 from observatory_store.ingest import span_columns
+from observatory_store.llm import messages
 from observatory_store.otlp import MediaType, decode_traces
 from observatory_store.pricing import Price, Usage
 from observatory_store.rows import Attributes, Span
@@ -50,3 +51,10 @@ def calls(name: str) -> list[Span]:
     """Return the spans of a capture that count as calls, the earliest first."""
     found = [span for span in capture(name) if span.is_inference]
     return sorted(found, key=lambda span: span.start_time)
+
+
+def without_content(attributes: Attributes) -> Attributes:
+    """Return a span's attributes but those that carry what was said."""
+    rest = dict(attributes)
+    messages.take(rest)
+    return rest

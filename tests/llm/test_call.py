@@ -12,7 +12,6 @@ from observatory_store import llm
 from observatory_store.errors import InvalidInputError
 from observatory_store.llm import LLMCall
 from observatory_store.rows import Span
-from observatory_store.rows.attributes import encode
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 IDS = ("a" * 32, "b" * 16)
@@ -59,7 +58,9 @@ def test_a_call_becomes_a_span() -> None:
     assert (span.service_name, span.environment) == ("gateway", "prod")
     assert (span.resource.service_name, span.resource.environment) == ("gateway", "prod")
     assert span.payload is not None
-    assert span.payload.structured == ("input_messages",)
+    assert span.payload.input_messages == (
+        '[{"role":"user","parts":[{"type":"text","content":"Hi"}]}]'
+    )
     assert span.attributes == {"server.port": 443}
 
 
@@ -215,8 +216,9 @@ def test_text_that_postgres_refuses_is_repaired() -> None:
     assert (span.service_name, span.tags) == (good, (f"{good}={good}",))
     assert span.attributes == {good: [good]}
     assert span.payload is not None
-    assert span.payload.input_messages == good
-    assert span.payload.output_messages == encode([{good: [good]}]).decode()
+    restored = llm.restore(span)
+    assert restored["gen_ai.input.messages"] == good
+    assert restored["gen_ai.output.messages"] == [{good: [good]}]
 
 
 def test_messages_may_be_objects() -> None:

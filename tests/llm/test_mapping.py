@@ -11,10 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from observatory_store import llm
+from observatory_store.llm.messages import CANONICAL
 from observatory_store.llm.opentelemetry import OPENTELEMETRY
 from observatory_store.rows import Attributes, AttributeValue, Payload, Span
 
-NAMES = [field.attribute for field in OPENTELEMETRY.entries] + list(OPENTELEMETRY.payload)
+NAMES = [field.attribute for field in OPENTELEMETRY.entries] + list(CANONICAL)
 
 CHAT: Attributes = {
     "gen_ai.operation.name": "chat",

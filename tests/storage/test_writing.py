@@ -348,7 +348,13 @@ async def test_record_stores_a_priced_call(database_url: str) -> None:
         database_url,
         "SELECT cost_usd, tags, input_messages FROM observatory.spans"
         " JOIN observatory.span_payloads USING (project_id, trace_id, span_id, start_time)",
-    ) == [(Decimal("0.00267"), ["team=search"], '[{"role":"user","content":"hi \ufffd"}]')]
+    ) == [
+        (
+            Decimal("0.00267"),
+            ["team=search"],
+            '[{"role":"user","parts":[{"type":"text","content":"hi \ufffd"}]}]',
+        )
+    ]
 
 
 @pytest.mark.editions("postgres")

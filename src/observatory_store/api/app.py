@@ -16,7 +16,7 @@ from observatory_store.api.routes import health, logs, metrics, otlp, spans, tra
 from observatory_store.api.services import Services
 from observatory_store.api.traces_endpoint import require_sdk
 from observatory_store.database import open_pool
-from observatory_store.ingest import Admission, Receiver
+from observatory_store.ingest import Admission, Privacy, Receiver
 from observatory_store.maintenance import keep_refreshed
 from observatory_store.otlp import Signal
 from observatory_store.pricing import GenAIPrices
@@ -86,7 +86,11 @@ def create_app(settings: Settings) -> FastAPI:
                 reads=TracedPool(reads, tracing.tracer) if tracing else reads,
                 ingest=ingest,
                 admission=admission,
-                receiver=Receiver(writers, GenAIPrices()),
+                receiver=Receiver(
+                    writers,
+                    GenAIPrices(),
+                    Privacy(settings.payloads, settings.redact, settings.payload_characters),
+                ),
                 authenticator=Authenticator(ingest, settings.auth),
                 measurements=measurements,
             )

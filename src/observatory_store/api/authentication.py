@@ -17,11 +17,13 @@ from observatory_store.errors import (
 )
 from observatory_store.repositories import ApiKey, KeyRepository, ProjectRepository
 from observatory_store.repositories.keys import Scope
-from observatory_store.settings import AuthMode
+from observatory_store.repositories.projects import Project
+from observatory_store.settings import AuthMode, PayloadPolicy
 from observatory_store.store import DEFAULT_PROJECT
 
 CACHE_SECONDS = 10.0
-"""How long a key that was revoked may still be taken, and a new one still be refused."""
+"""How long a key that was revoked may still be taken, a new one still be refused, and a project's
+former payload policy still be applied."""
 
 _MOST_KEYS = 10_000
 
@@ -31,6 +33,8 @@ class Caller(NamedTuple):
 
     project_id: int
     api_key_id: int | None
+    payloads: PayloadPolicy | None
+    """The project's own policy."""
 
 
 class Authenticator:
@@ -40,7 +44,7 @@ class Authenticator:
         self._keys = KeyRepository(pool)
         self._projects = ProjectRepository(pool)
         self._mode = mode
-        self._default_project: int | None = None
+        self._default_project: tuple[float, Project] | None = None
         self._answers: OrderedDict[bytes, tuple[float, ApiKey | None]] = OrderedDict()
 
     async def caller(self, text: str | None, scope: Scope) -> Caller:
@@ -54,7 +58,8 @@ class Authenticator:
         """
         match self._mode:
             case AuthMode.OFF:
-                return Caller(await self._default(), None)
+                project = await self._default()
+                return Caller(project.project_id, None, project.payloads)
             case AuthMode.REQUIRED:
                 if not text:
                     raise UnauthenticatedError(
@@ -66,7 +71,7 @@ class Authenticator:
                     raise UnauthenticatedError("the API key is not valid")
                 if not key.allows(scope):
                     raise PermissionDeniedError(f"the API key lacks the scope {scope!r}")
-                return Caller(key.project_id, key.api_key_id)
+                return Caller(key.project_id, key.api_key_id, key.payloads)
 
     async def _key(self, text: str) -> ApiKey | None:
         digest = hashlib.sha256(text.encode()).digest()
@@ -83,11 +88,14 @@ class Authenticator:
             self._answers.popitem(last=False)
         return key
 
-    async def _default(self) -> int:
-        if self._default_project is None:
-            try:
-                project = await self._projects.get(DEFAULT_PROJECT)
-            except NotFoundError as error:
-                raise UnavailableError(f"the project {DEFAULT_PROJECT!r} is missing") from error
-            self._default_project = project.project_id
-        return self._default_project
+    async def _default(self) -> Project:
+        if self._default_project is not None:
+            until, project = self._default_project
+            if time.monotonic() < until:
+                return project
+        try:
+            project = await self._projects.get(DEFAULT_PROJECT)
+        except NotFoundError as error:
+            raise UnavailableError(f"the project {DEFAULT_PROJECT!r} is missing") from error
+        self._default_project = (time.monotonic() + CACHE_SECONDS, project)
+        return project

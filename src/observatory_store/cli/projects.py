@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -13,8 +14,9 @@ from observatory_store.cli.options import AsJson, DatabaseUrl
 from observatory_store.cli.units import time
 from observatory_store.repositories import ProjectRepository
 from observatory_store.repositories.projects import Project
+from observatory_store.settings import PayloadPolicy
 
-verbs = typer.Typer(help="Create and list projects.", no_args_is_help=True)
+verbs = typer.Typer(help="Create, list and set up projects.", no_args_is_help=True)
 
 
 @verbs.command("create")
@@ -40,14 +42,56 @@ def list_(*, as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
         print_json(projects)
     else:
         rows = [
-            (project.name, project.project_id, time(project.created_at)) for project in projects
+            (
+                project.name,
+                project.project_id,
+                time(project.created_at),
+                project.payloads or "as the service",
+            )
+            for project in projects
         ]
-        print_table(("project", "id", "created"), rows, "There are no projects.")
+        print_table(("project", "id", "created", "payloads"), rows, "There are no projects.")
+
+
+class ProjectPayloads(StrEnum):
+    """What ``projects payloads`` sets."""
+
+    KEEP = "keep"
+    TRUNCATE = "truncate"
+    DROP = "drop"
+    SERVICE = "service"
+
+
+@verbs.command("payloads")
+def payloads(
+    name: Annotated[str, typer.Argument(help="The project.")],
+    policy: Annotated[
+        ProjectPayloads,
+        typer.Argument(help="How much is stored from now on; service: as the service is set."),
+    ],
+    *,
+    as_json: AsJson = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Set how much of prompts and completions a project stores, whatever the service's setting."""
+    found = None if policy is ProjectPayloads.SERVICE else PayloadPolicy(policy.value)
+    project = asyncio.run(_set_payloads(database_url, name, found))
+    if as_json:
+        print_json(project)
+    else:
+        console().print(f"project {project.name}: payloads {policy.value}")
 
 
 async def _create(database_url: str | None, name: str) -> Project:
     async with open_database(database_url) as pool:
         return await ProjectRepository(pool).create(name)
+
+
+async def _set_payloads(
+    database_url: str | None, name: str, policy: PayloadPolicy | None
+) -> Project:
+    async with open_database(database_url) as pool:
+        return await ProjectRepository(pool).set_payloads(name, policy)
 
 
 async def _list(database_url: str | None) -> list[Project]:

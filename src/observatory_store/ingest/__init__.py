@@ -2,6 +2,7 @@
 
 from observatory_store.ingest.admission import Admission, Ticket
 from observatory_store.ingest.columns import priced, span_columns
+from observatory_store.ingest.privacy import Privacy
 from observatory_store.ingest.receiver import Receipt, Receiver
 
-__all__ = ["Admission", "Receipt", "Receiver", "Ticket", "priced", "span_columns"]
+__all__ = ["Admission", "Privacy", "Receipt", "Receiver", "Ticket", "priced", "span_columns"]

@@ -14,9 +14,9 @@ from observatory_store.rows import Attributes, Event, Resource, Span
 
 
 def span_columns(pricer: Pricer) -> SpanColumns:
-    """Return the function that turns a span's attributes into columns.
+    """Return the function that turns a span's attributes and events into columns.
 
-    It takes out of the attributes what the columns restore exactly.
+    It takes out of the attributes what the columns restore exactly, and what was said.
     """
 
     def columns(

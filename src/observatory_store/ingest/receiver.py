@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from observatory_store.database import translate_failures
 from observatory_store.ingest.admission import Ticket
 from observatory_store.ingest.columns import span_columns
 from observatory_store.ingest.decoding import Decode, Decoder
+from observatory_store.ingest.privacy import Privacy
 from observatory_store.llm import settle_repeats
 from observatory_store.otlp import (
     Decoded,
@@ -21,6 +24,7 @@ from observatory_store.otlp import (
     decode_traces,
 )
 from observatory_store.pricing import Pricer
+from observatory_store.settings import PayloadPolicy
 from observatory_store.writers import GroupCommit, Submission, Writers
 
 DEADLINE_SECONDS = 30.0
@@ -39,8 +43,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 class Receiver:
     """Stores OTLP requests."""
 
-    def __init__(self, writers: Writers, pricer: Pricer) -> None:
+    def __init__(self, writers: Writers, pricer: Pricer, privacy: Privacy | None = None) -> None:
         self._writers = writers
+        self._privacy = privacy or Privacy()
         self._columns = span_columns(pricer)
         self._decoder = Decoder()
 
@@ -52,9 +57,12 @@ class Receiver:
         *,
         project_id: int,
         api_key_id: int | None = None,
+        payloads: PayloadPolicy | None = None,
         ticket: Ticket | None = None,
     ) -> Receipt:
         """Store what one request carries, and return once it is committed.
+
+        ``payloads`` is the project's own policy.
 
         Raises:
             UndecodableError: the body is not what its media type says; nothing was stored.
@@ -67,17 +75,16 @@ class Receiver:
         group: GroupCommit[Any]
         match signal:
             case Signal.TRACES:
-                decode, group = self._decode_traces, self._writers.spans
+                decode, group = partial(self._decode_traces, payloads), self._writers.spans
             case Signal.METRICS:
-                decode, group = decode_metrics, self._writers.points
+                decode, group = self._decode_metrics, self._writers.points
             case Signal.LOGS:
-                decode, group = decode_logs, self._writers.logs
+                decode, group = partial(self._decode_logs, payloads), self._writers.logs
         decoding = self._decoder.decode(signal, body, media_type, decode, ticket or Ticket())
         # The rows have copies of what was in it, and wait for their commit.
         del body
         decoded = await decoding
-        rows = settle_repeats(decoded.rows) if signal is Signal.TRACES else decoded.rows
-        submission = Submission(project_id=project_id, rows=rows, api_key_id=api_key_id)
+        submission = Submission(project_id=project_id, rows=decoded.rows, api_key_id=api_key_id)
         with translate_failures():
             async with asyncio.timeout(DEADLINE_SECONDS):
                 written = await group.submit(submission)
@@ -87,5 +94,19 @@ class Receiver:
             message="; ".join(dict.fromkeys((*decoded.problems, *written.problems))),
         )
 
-    def _decode_traces(self, body: bytes, media_type: MediaType) -> Decoded[Any]:
-        return decode_traces(body, media_type, self._columns)
+    def _decode_traces(
+        self, payloads: PayloadPolicy | None, body: bytes, media_type: MediaType
+    ) -> Decoded[Any]:
+        decoded = decode_traces(body, media_type, self._columns)
+        rows = settle_repeats(decoded.rows)
+        return replace(decoded, rows=self._privacy.spans(rows, payloads))
+
+    def _decode_logs(
+        self, payloads: PayloadPolicy | None, body: bytes, media_type: MediaType
+    ) -> Decoded[Any]:
+        decoded = decode_logs(body, media_type)
+        return replace(decoded, rows=self._privacy.logs(decoded.rows, payloads))
+
+    def _decode_metrics(self, body: bytes, media_type: MediaType) -> Decoded[Any]:
+        decoded = decode_metrics(body, media_type)
+        return replace(decoded, rows=self._privacy.points(decoded.rows))

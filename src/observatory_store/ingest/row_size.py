@@ -39,6 +39,7 @@ _texts = attrgetter(
     "tool_definitions",
     "tool_arguments",
     "tool_result",
+    "content_attributes",
 )
 _events_and_links = attrgetter("events", "links")
 

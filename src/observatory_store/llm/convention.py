@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from observatory_store.rows import Attributes, AttributeValue
@@ -72,8 +72,6 @@ class Convention:
     revision: str
     """Which state of the convention the table is."""
     entries: tuple[Field | Document, ...]
-    payload: Mapping[str, str] = field(default_factory=dict)
-    """Attribute → field of :class:`~observatory_store.rows.Payload`; all canonical."""
     first_token_events: frozenset[str] = frozenset()
     """Names of span events that mark the first part of an answer."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from observatory_store.llm import messages
 from observatory_store.llm.canonical import ExactAttributes
 from observatory_store.llm.conflicts import (
     SOURCES_DISAGREE,
@@ -32,8 +33,8 @@ from observatory_store.llm.openinference import OPENINFERENCE
 from observatory_store.llm.openllmetry import OPENLLMETRY
 from observatory_store.llm.opentelemetry import OPENTELEMETRY
 from observatory_store.llm.vercel import VERCEL
-from observatory_store.rows import Attributes, Event, Payload, Span
-from observatory_store.rows.attributes import decode, encode
+from observatory_store.rows import Attributes, Event, Span
+from observatory_store.rows.attributes import decode
 
 CONVENTIONS: Final = (
     OPENTELEMETRY,
@@ -64,13 +65,8 @@ _CANONICAL_OF_COLUMN: Final = _canonical([OPENTELEMETRY])
 _CANONICAL: Final = {field.attribute: field for field in _CANONICAL_OF_COLUMN.values()}
 _EXACT: Final = ExactAttributes(_CANONICAL.values())
 _DIALECTS: Final = Dialects(CONVENTIONS, frozenset(_CANONICAL))
-_PAYLOAD: Final = {
-    attribute: field
-    for convention in CONVENTIONS
-    for attribute, field in convention.payload.items()
-}
-_PAYLOAD_ATTRIBUTES: Final = {field: attribute for attribute, field in _PAYLOAD.items()}
-_KNOWN: Final = frozenset(_CANONICAL) | _DIALECTS.names | frozenset(_PAYLOAD)
+_PAYLOAD_ATTRIBUTES: Final = {field: name for name, field in messages.CANONICAL.items()}
+_KNOWN: Final = frozenset(_CANONICAL) | _DIALECTS.names
 
 _PARTS: Final = frozenset({"cache_read_tokens", "cache_write_tokens", "reasoning_tokens"})
 _COUNTS: Final = _PARTS | {"input_tokens", "output_tokens"}
@@ -80,9 +76,11 @@ _COUNTS: Final = _PARTS | {"input_tokens", "output_tokens"}
 def read(
     attributes: Attributes,
     start_time: datetime | None = None,
-    events: Sequence[Event] = (),
+    events: tuple[Event, ...] = (),
 ) -> dict[str, Any]:
     """Return the fields of :class:`Span` that the attributes give, and take these out of the map.
+
+    If there are events, they are among the fields, without what was said in them.
 
     ``attributes`` is changed: an attribute leaves it if its column alone restores it, name, value
     and type. One that is usable in another type (a count sent as a string) or under another
@@ -93,6 +91,18 @@ def read(
     The start and the events tell the time to the first token, where a dialect has it so. The texts
     must be storable already (:mod:`observatory_store.rows.text`).
     """
+    found = _columns(attributes, start_time, events)
+    payload, others = messages.take(attributes, events)
+    if payload is not None:
+        found["payload"] = payload
+    if others:
+        found["events"] = others
+    return found
+
+
+def _columns(
+    attributes: Attributes, start_time: datetime | None, events: Sequence[Event]
+) -> dict[str, Any]:
     if _KNOWN.isdisjoint(attributes):
         return {}
     found = _EXACT.take(attributes)
@@ -113,15 +123,11 @@ def _read_rest(
     start_time: datetime | None,
     events: Sequence[Event],
 ) -> list[str]:
-    payload: dict[str, Any] = {}
     others: list[str] = []
     for name in _KNOWN.intersection(attributes):
         field = _CANONICAL.get(name)
         if field is None:
-            if name in _PAYLOAD:
-                payload[_PAYLOAD[name]] = attributes.pop(name)
-            else:
-                others.append(name)
+            others.append(name)
             continue
         attribute = attributes[name]
         value = field.convert(attribute)
@@ -129,8 +135,6 @@ def _read_rest(
             found[field.column] = value
             if field.is_exact(value, attribute):
                 del attributes[name]
-    if payload:
-        found["payload"] = _payload(payload)
     return _read_dialects(attributes, found, others, start_time, events) if others else []
 
 
@@ -141,7 +145,8 @@ def restore(span: Span) -> Attributes:
     another dialect says (``sent_cost_usd``) and what belongs to the resource (``environment``)
     gives no attribute.
     """
-    explained = read(dict(span.attributes), span.start_time, span.events)
+    attributes = messages.kept_attributes(span.payload) | span.attributes
+    explained = _columns(dict(attributes), span.start_time, span.events)
     restored: Attributes = {}
     for column, field in _CANONICAL_OF_COLUMN.items():
         value = getattr(span, column)
@@ -152,7 +157,7 @@ def restore(span: Span) -> Attributes:
             text: str | None = getattr(span.payload, name)
             if text is not None:
                 restored[attribute] = decode(text) if name in span.payload.structured else text
-    restored.update(span.attributes)
+    restored.update(attributes)
     return restored
 
 
@@ -200,15 +205,6 @@ def _read_dialects(
     if total is not None and is_total_wrong(found, total, uncounted_input):
         conflicts.append(TOTAL_MISMATCH)
     return conflicts
-
-
-def _payload(fields: dict[str, Any]) -> Payload:
-    structured = [name for name, value in fields.items() if type(value) is not str]
-    if not structured:
-        return Payload(**fields)
-    for name in structured:
-        fields[name] = encode(fields[name]).decode()
-    return Payload(structured=tuple(sorted(structured)), **fields)
 
 
 def _is_inference(found: dict[str, Any]) -> bool:

@@ -171,12 +171,4 @@ OPENTELEMETRY = Convention(
             convert=conversion.texts,
         ),
     ),
-    payload={
-        "gen_ai.input.messages": "input_messages",
-        "gen_ai.output.messages": "output_messages",
-        "gen_ai.system_instructions": "system_instructions",
-        "gen_ai.tool.definitions": "tool_definitions",
-        "gen_ai.tool.call.arguments": "tool_arguments",
-        "gen_ai.tool.call.result": "tool_result",
-    },
 )

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from msgspec.structs import replace
 
 from observatory_store.llm.conflicts import COUNTED_ELSEWHERE, REPEATS_PARENT, joined
+from observatory_store.llm.messages import kept_attributes
 from observatory_store.rows import Span
 
 _Key: TypeAlias = tuple[str, str]
@@ -99,11 +100,11 @@ def _ancestors(key: _Key, parents: dict[_Key, _Key]) -> Iterator[_Key]:
 def _is_stream_without_answer(call: Span) -> bool:
     return (
         "logfire.span_type" in call.attributes
-        and "request_data" in call.attributes
         and call.response_id is None
         and call.finish_reasons is None
         and _numbers(call) == _NONE
         and call.status != "error"
+        and "request_data" in call.attributes | kept_attributes(call.payload)
     )
 
 

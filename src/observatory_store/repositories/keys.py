@@ -12,6 +12,7 @@ import msgspec
 
 from observatory_store.database import Pool, translate_failures
 from observatory_store.errors import InvalidInputError, NotFoundError, UnauthenticatedError
+from observatory_store.settings import PayloadPolicy
 from observatory_store.sql import load
 
 Scope = Literal["write", "read", "admin"]
@@ -33,6 +34,8 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    payloads: PayloadPolicy | None = None
+    """The project's own policy, where the key was looked up to be checked."""
 
     def allows(self, scope: Scope) -> bool:
         """Tell whether the key opens what needs this scope; ``admin`` opens everything."""
@@ -117,4 +120,8 @@ def _hash(text: str) -> bytes:
 
 def _key(record: Any) -> ApiKey:  # noqa: ANN401 - asyncpg's Record
     fields = dict(record)
-    return ApiKey(**{**fields, "scopes": cast("tuple[Scope, ...]", tuple(fields["scopes"]))})
+    payloads = fields.pop("payloads", None)
+    return ApiKey(
+        **{**fields, "scopes": cast("tuple[Scope, ...]", tuple(fields["scopes"]))},
+        payloads=payloads and PayloadPolicy(payloads),
+    )

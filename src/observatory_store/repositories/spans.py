@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from observatory_store.llm import messages
 from observatory_store.repositories.page import (
     Page,
     TimeRange,
@@ -21,11 +23,15 @@ from observatory_store.repositories.page import (
 from observatory_store.repositories.session import Session
 from observatory_store.repositories.where import Where
 from observatory_store.rows import NO_RESOURCE, Event, Link, Payload, Resource, Span
-from observatory_store.rows.attributes import decode_map, from_json
+from observatory_store.rows.attributes import decode, decode_map, from_json
 from observatory_store.rows.span import SpanStatus
 from observatory_store.sql import load
 
 MOST_SPANS = 1000
+MOST_MESSAGES_OF_A_TRACE = 10_000
+
+_LATEST_LOG = timedelta(minutes=1)
+"""How long after a trace's end a log record of it may be dated."""
 
 _SQL = load("reading")
 
@@ -94,7 +100,10 @@ class SpanRepository(Session):
     async def of_trace(
         self, trace_id: str, first: datetime, last: datetime, *, limit: int
     ) -> Sequence[Span]:
-        """Return the spans of a trace that start from ``first`` to ``last``, with payloads."""
+        """Return the spans of a trace that start from ``first`` to ``last``, with payloads.
+
+        What was said to a model may have come as log records; then it is read from these.
+        """
         arguments = (self.project_id, trace_id, first, last)
         records = await self.fetch(_SQL["spans_of_trace"], *arguments, limit)
         if not records:
@@ -106,7 +115,41 @@ class SpanRepository(Session):
             (record["span_id"], record["start_time"]): _payload(record)
             for record in await self.fetch(_SQL["payloads_of_trace"], *arguments, span_ids)
         }
+        silent = {
+            record["span_id"]
+            for record in records
+            if record["operation"] is not None
+            and _is_silent(payloads.get((record["span_id"], record["start_time"])))
+        }
+        if silent:
+            said = await self._messages(trace_id, first, last, silent)
+            for record in records:
+                if record["span_id"] in said:
+                    key = (record["span_id"], record["start_time"])
+                    payloads[key] = _with_messages(payloads.get(key), said[record["span_id"]])
         return await self._spans(records, payloads)
+
+    async def _messages(
+        self, trace_id: str, first: datetime, last: datetime, span_ids: Collection[bytes]
+    ) -> dict[bytes, Payload]:
+        """Return what was said in spans whose messages came as log records."""
+        records = await self.fetch(
+            _SQL["messages_of_trace"],
+            *(self.project_id, trace_id, first, last + _LATEST_LOG),
+            *(sorted(span_ids), sorted(messages.EVENT_NAMES), MOST_MESSAGES_OF_A_TRACE),
+        )
+        of_span: dict[bytes, list[messages.MessageEvent]] = defaultdict(list)
+        for record in records:
+            body, attributes = record["body"], record["attributes"]
+            of_span[record["span_id"]].append(
+                (
+                    record["name"],
+                    decode(body) if body else None,
+                    decode_map(attributes) if attributes else {},
+                )
+            )
+        said = {span_id: messages.from_logs(events) for span_id, events in of_span.items()}
+        return {span_id: payload for span_id, payload in said.items() if payload is not None}
 
     async def _spans(
         self, records: Sequence[Any], payloads: dict[Any, Payload] | None = None
@@ -177,6 +220,21 @@ def _span(record: Any, resource: Resource, payload: Payload | None) -> Span:  # 
         resource=resource,
         payload=payload,
     )
+
+
+def _is_silent(payload: Payload | None) -> bool:
+    return payload is None or (payload.input_messages is None and payload.output_messages is None)
+
+
+def _with_messages(payload: Payload | None, said: Payload) -> Payload:
+    if payload is None:
+        return said
+    missing = {
+        name: getattr(said, name)
+        for name in messages.FIELDS
+        if getattr(payload, name) is None and getattr(said, name) is not None
+    }
+    return msgspec.structs.replace(payload, **missing)
 
 
 def _list(value: bytes | None) -> list[dict[str, Any]]:

@@ -38,8 +38,10 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 class Payload(msgspec.Struct, frozen=True, kw_only=True):
     """The private texts of a span: one row of ``span_payloads``.
 
-    Each text is what the sender gave: a string as it was, anything structured as JSON, and then the
-    field's name is in ``structured``.
+    Messages, instructions and definitions are JSON in the normal form of the GenAI conventions
+    (:mod:`observatory_store.llm.messages`). Arguments and result of a tool are what the sender
+    gave: a string as it was, or JSON. A field that the sender gave as a structure, and not as text,
+    and that was taken as it came, is named in ``structured``.
     """
 
     input_messages: str | None = None
@@ -49,6 +51,8 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     tool_arguments: str | None = None
     tool_result: str | None = None
     structured: tuple[str, ...] = ()
+    content_attributes: str | None = None
+    """JSON of a map: attributes that carry content, but are not the above, or say more."""
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,6 +42,23 @@ WHERE p.project_id = $1
     AND p.start_time <= $4
     AND p.span_id = ANY ($5::bytea[])
 
+-- name: messages_of_trace
+SELECT
+    l.span_id,
+    coalesce(l.event_name, l.attributes ->> 'event.name', l.attributes ->> 'event_name') AS name,
+    l.body,
+    l.attributes
+FROM observatory.logs AS l
+WHERE l.project_id = $1
+    AND l.trace_id = $2
+    AND l.time >= $3
+    AND l.time <= $4
+    AND l.span_id = ANY ($5::bytea[])
+    AND coalesce(l.event_name, l.attributes ->> 'event.name', l.attributes ->> 'event_name')
+        = ANY ($6::text[])
+ORDER BY l.time, l.time_nanos, l.observed_time, l.observed_nanos
+LIMIT $7
+
 -- name: resources_by_id
 SELECT r.*
 FROM observatory.resources AS r

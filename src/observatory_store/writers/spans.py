@@ -97,6 +97,7 @@ _PAYLOAD_TEXTS = (
     "tool_definitions",
     "tool_arguments",
     "tool_result",
+    "content_attributes",
 )
 PAYLOAD_COLUMNS = (
     *_PAYLOAD_TEXTS,

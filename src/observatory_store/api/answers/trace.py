@@ -69,6 +69,8 @@ class SpanPayload(Answer):
     tool_definitions: str | None
     tool_arguments: str | None
     tool_result: str | None
+    content_attributes: str | None
+    """JSON of a map: what the span says beside or instead of the above, as it was sent."""
     structured: list[str]
     """Which of the texts are tagged JSON, because the sender gave a structure."""
 

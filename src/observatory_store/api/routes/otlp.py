@@ -89,6 +89,7 @@ async def _receive(
                 media_type,
                 project_id=sender.project_id,
                 api_key_id=sender.api_key_id,
+                payloads=sender.payloads,
                 ticket=ticket,
             )
             del body

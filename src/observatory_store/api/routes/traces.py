@@ -114,4 +114,4 @@ async def get_trace(
         case "json":
             return answer(trace_tree(trace))
         case "otlp":
-            return otlp_answer(encode_traces(trace.spans, llm.restore))
+            return otlp_answer(encode_traces(map(llm.restore_events, trace.spans), llm.restore))
