@@ -20,7 +20,7 @@ everywhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar, Union
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -87,6 +87,25 @@ class _Message(msgspec.Struct):
     tool_call_id: Raw | UnsetType = UNSET
 
 
+def _known(kind: str, required: str, type_: Any) -> type[msgspec.Struct]:  # noqa: ANN401
+    return msgspec.defstruct(f"_{kind}", [(required, type_)], tag=kind, gc=False)
+
+
+_KnownPart: Any = Union[  # noqa: UP007 - of types that are made here
+    tuple(_known(kind, key, Raw if key == "response" else str) for kind, key in REQUIRED.items())
+]
+
+
+class _PlainMessage(msgspec.Struct, gc=False):
+    """A message of parts that are all known, with null at most where other dialects have theirs."""
+
+    role: str
+    parts: list[_KnownPart] = []
+    content: None = None
+    tool_calls: None = None
+    tool_call_id: None = None
+
+
 class _Definition(msgspec.Struct):
     type: str
     name: str
@@ -95,6 +114,8 @@ class _Definition(msgspec.Struct):
 
 def is_messages(text: str) -> bool:
     """Tell whether a JSON text is a list of messages in normal form."""
+    if _decoded(_plain_messages, text) is not None:
+        return True
     messages = _decoded(_messages, text)
     return messages is not None and all(map(_is_message, messages))
 
@@ -164,6 +185,7 @@ _SPACE: Final = " \t\r\n"
 _BRACKETS: Final = ("[", "{")
 _encoder = msgspec.json.Encoder()
 _any: Callable[[str], Any] = msgspec.json.Decoder().decode
+_plain_messages = msgspec.json.Decoder(list[_PlainMessage]).decode
 _messages = msgspec.json.Decoder(list[_Message]).decode
 _parts = msgspec.json.Decoder(list[_Part]).decode
 _definitions = msgspec.json.Decoder(list[_Definition]).decode

@@ -58,9 +58,10 @@ def take(
     ``content_attributes``. The texts must be storable (:mod:`observatory_store.rows.text`).
     """
     has_messages = events and message_events.carries(events)
-    if attributes.keys() <= _OTHERS and not has_messages:
-        return None, events
-    carriers = [name for name in attributes if name not in _OTHERS and _carries(name)]
+    unknown = attributes.keys() - _OTHERS
+    carriers = (
+        [name for name in attributes if name in unknown and _carries(name)] if unknown else []
+    )
     if not carriers and not has_messages:
         return None, events
     taken = Taken()
