@@ -22,6 +22,19 @@ class AuthMode(StrEnum):
     OFF = "off"
 
 
+class CostSource(StrEnum):
+    """Which cost of a call is stored as its cost."""
+
+    COMPUTED = "computed"
+    """What its price makes."""
+    COMPUTED_FIRST = "computed_first"
+    """The computed cost, or else the sent one."""
+    SENT_FIRST = "sent_first"
+    """The sent cost, or else the computed one."""
+    SENT = "sent"
+    """What the sender says."""
+
+
 class PayloadPolicy(StrEnum):
     """How much of what was said to models, and by them, is stored."""
 
@@ -109,6 +122,10 @@ class Settings(PrivacySettings):
 
     lock_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
     """Longest a statement may wait for a lock."""
+
+    cost: CostSource = CostSource.COMPUTED
+    """Which cost of a call is its `cost_usd`: `computed` from prices, `computed_first` or else what
+    the sender says, `sent_first` or else the computed one, `sent`."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Threshold of the service's own log."""

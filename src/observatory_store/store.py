@@ -6,7 +6,7 @@ import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,12 @@ from typing import Any
 
 from observatory_store.database import Pool, open_pool, translate_failures
 from observatory_store.errors import InvalidInputError, UnavailableError
-from observatory_store.ingest import Privacy, priced
+from observatory_store.ingest import Privacy, priced, prices_kept_fresh
 from observatory_store.ingest.recorder import Recorder, open_recorder
 from observatory_store.ingest.recording import Health, RecordingOptions
 from observatory_store.ingest.spool import Spool
 from observatory_store.llm import LLMCall
-from observatory_store.pricing import GenAIPrices, Pricer
+from observatory_store.pricing import DatabasePrices, GenAIPrices, Pricer
 from observatory_store.repositories import (
     AnalyticsRepository,
     KeyRepository,
@@ -33,6 +33,7 @@ from observatory_store.repositories.projects import Project
 from observatory_store.rows import LogRecord, MetricPoint, Span
 from observatory_store.settings import (
     DEFAULT_DATABASE_URL,
+    CostSource,
     PayloadPolicy,
     PrivacySettings,
     Redaction,
@@ -61,6 +62,7 @@ class Store:
         pricer: Pricer,
         *,
         project: str = DEFAULT_PROJECT,
+        cost: CostSource = CostSource.COMPUTED,
         privacy: Privacy | None = None,
     ) -> None:
         """Use :meth:`open` instead, unless the pool is shared with other projects' stores.
@@ -71,6 +73,7 @@ class Store:
         self._pool = pool
         self._writers = writers
         self._pricer = pricer
+        self._cost = cost
         self._project = project
         self._project_id = project_id
         self._privacy = privacy or Privacy()
@@ -90,6 +93,7 @@ class Store:
         *,
         project: str = DEFAULT_PROJECT,
         pricer: Pricer | None = None,
+        cost: CostSource = CostSource.COMPUTED,
         pool_size: int = 4,
         statement_timeout_seconds: float = 30.0,
         lock_timeout_seconds: float = 5.0,
@@ -104,7 +108,9 @@ class Store:
         Args:
             url: a libpq URL; ``OBSERVATORY_DATABASE_URL`` if it is None.
             project: name of the project; it must exist.
-            pricer: where costs come from; by default the data bundled with ``genai-prices``.
+            pricer: where costs come from; by default the table ``prices``, and where that has none
+                the data bundled with ``genai-prices``.
+            cost: which cost is stored, the computed one or one that comes with the span.
             pool_size: most connections that this store opens.
             statement_timeout_seconds: longest that a statement may run.
             lock_timeout_seconds: longest that a statement may wait for a lock.
@@ -138,23 +144,28 @@ class Store:
             statement_timeout_seconds=statement_timeout_seconds,
             lock_timeout_seconds=lock_timeout_seconds,
         ) as pool:
+            prices = DatabasePrices(GenAIPrices())
             store = cls(
                 pool,
                 Writers(pool),
                 None,
-                pricer or GenAIPrices(),
+                pricer or prices,
                 project=project,
+                cost=cost,
                 privacy=privacy,
             )
             spool = partial(Spool, Path(spool_dir), project, options.spool_bytes)
-            async with open_recorder(
-                store._commit,
-                store._find_project,
-                options,
-                spool if os.fspath(spool_dir) else None,
-                # To close it would wait for connections on which nothing comes any more.
-                on_failure=pool.terminate,
-            ) as store._recorder:
+            async with (
+                open_recorder(
+                    store._commit,
+                    store._find_project,
+                    options,
+                    spool if os.fspath(spool_dir) else None,
+                    # To close it would wait for connections on which nothing comes any more.
+                    on_failure=pool.terminate,
+                ) as store._recorder,
+                prices_kept_fresh(pool, prices) if pricer is None else nullcontext(),
+            ):
                 yield store
 
     @property
@@ -207,7 +218,7 @@ class Store:
         """
         recorder = self._require_recorder()
         try:
-            span = priced(call.to_span(datetime.now(UTC), _new_ids), self._pricer)
+            span = self._priced(call.to_span(datetime.now(UTC), _new_ids))
             (span,) = self._privacy.spans([span], self._policy)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it
             recorder.refuse(error)
@@ -238,7 +249,7 @@ class Store:
             UnavailableError: the database cannot take them now; to send them again is harmless.
 
         """
-        return await self._commit([priced(span, self._pricer) for span in spans])
+        return await self._commit([self._priced(span) for span in spans])
 
     async def write_logs(self, records: Iterable[LogRecord]) -> Written:
         """Store log records; to store them again changes nothing.
@@ -263,6 +274,9 @@ class Store:
         submission = await self._submission(self._privacy.points(list(points)))
         with translate_failures():
             return await self._writers.points.submit(submission)
+
+    def _priced(self, span: Span) -> Span:
+        return priced(span, self._pricer, self._cost)
 
     async def _commit(self, spans: Sequence[Span]) -> Written:
         await self._find_policy()

@@ -51,8 +51,10 @@ def test_the_options_of_every_example_exist(verb: str, example: str, command: An
 def test_reading_verbs_take_json(command: Any) -> None:
     """Programs read the output; a verb without `--json` would have them parse tables."""
     reading = [
-        path for path in VERBS if path[-1] in {"status", "list", "show", "usage", "maintain"}
+        path
+        for path in VERBS
+        if path[-1] in {"status", "list", "show", "usage", "maintain", "unpriced", "explain"}
     ]
-    assert len(reading) == 8
+    assert len(reading) == 14
     for path in reading:
         assert "--json" in command(*path, "--help").out

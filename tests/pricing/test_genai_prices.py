@@ -26,7 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from observatory_store.pricing import GenAIPrices, Pricer, Usage, bundled
-from observatory_store.pricing.providers import PROVIDER_IDS
+from observatory_store.pricing.providers import ALIASES, canonical, in_genai_prices, of_genai_prices
 from observatory_store.rows import Span
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -237,9 +237,12 @@ def test_the_conventions_names_lead_to_a_provider(name: str, expected: str) -> N
     assert f"/{expected}/" in found.reference
 
 
-def test_the_table_of_providers_leads_to_providers_that_exist() -> None:
-    """A new version of the library that renames a provider would take its prices away unseen."""
-    assert {found for found in PROVIDER_IDS.values() if found} <= {p.id for p in providers}
+def test_the_providers_of_the_data_keep_apart() -> None:
+    """One of two providers with one name would be priced by the other's prices."""
+    names = [of_genai_prices(provider.id) for provider in providers]
+    assert len(set(names)) == len(names)
+    assert all(canonical(name) == name == in_genai_prices(name) for name in names)
+    assert all(canonical(name) == name for name in ALIASES.values())
 
 
 _PRICED = [(p, m) for p in providers for m in p.models if p.find_model(m.id) is m]

@@ -12,21 +12,31 @@ from observatory_store.api import failures
 from observatory_store.api.authentication import Authenticator
 from observatory_store.api.measurements import CountRequests, Measurements
 from observatory_store.api.parameters import refuse_repeated
-from observatory_store.api.routes import health, logs, metrics, otlp, spans, traces, usage
+from observatory_store.api.routes import (
+    health,
+    logs,
+    metrics,
+    models,
+    otlp,
+    prices,
+    spans,
+    traces,
+    usage,
+)
 from observatory_store.api.services import Services
 from observatory_store.api.traces_endpoint import require_sdk
 from observatory_store.database import open_pool
-from observatory_store.ingest import Admission, Privacy, Receiver
+from observatory_store.ingest import Admission, Privacy, Receiver, prices_kept_fresh
 from observatory_store.maintenance import keep_refreshed
 from observatory_store.otlp import Signal
-from observatory_store.pricing import GenAIPrices
+from observatory_store.pricing import DatabasePrices, GenAIPrices
 from observatory_store.settings import Settings
 from observatory_store.writers import Writers
 
 _OTHER_CONNECTIONS = 3
 """For looking up keys, the refresh of the rollups, and the checks of readiness."""
 
-_QUERIES = (traces, spans, logs, metrics, usage)
+_QUERIES = (traces, spans, logs, metrics, usage, prices, models)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -81,6 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
             measurements.watch("reads", reads)
             measurements.watch_admission(admission)
             measurements.watch_writers(writers)
+            known_prices = DatabasePrices(GenAIPrices())
             app.state.services = Services(
                 settings=settings,
                 reads=TracedPool(reads, tracing.tracer) if tracing else reads,
@@ -88,14 +99,16 @@ def create_app(settings: Settings) -> FastAPI:
                 admission=admission,
                 receiver=Receiver(
                     writers,
-                    GenAIPrices(),
+                    known_prices,
+                    settings.cost,
                     Privacy(settings.payloads, settings.redact, settings.payload_characters),
                 ),
                 authenticator=Authenticator(ingest, settings.auth),
                 measurements=measurements,
             )
             refreshing = asyncio.create_task(keep_refreshed(ingest))
-            yield
+            async with prices_kept_fresh(ingest, known_prices):
+                yield
             refreshing.cancel()
             with suppress(asyncio.CancelledError):
                 await refreshing

@@ -16,6 +16,8 @@ from observatory_store.cli import (
     doctor,
     keys,
     maintain,
+    models,
+    prices,
     projects,
     rollups,
     schema,
@@ -45,6 +47,8 @@ application.add_typer(schema.verbs, name="schema")
 application.command("doctor")(doctor.doctor)
 application.command("maintain")(maintain.maintain)
 application.add_typer(rollups.verbs, name="rollups")
+application.add_typer(prices.verbs, name="prices")
+application.add_typer(models.verbs, name="models")
 application.add_typer(projects.verbs, name="projects")
 application.add_typer(keys.verbs, name="keys")
 application.add_typer(traces.verbs, name="traces")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from observatory_store.database import Pool, open_pool, translate_failures
 from observatory_store.errors import InvalidInputError
+from observatory_store.pricing import GenAIPrices
 from observatory_store.settings import Settings
 from observatory_store.store import Store
 
@@ -69,6 +70,8 @@ async def open_store(database_url: str | None, project: str) -> AsyncIterator[St
     async with Store.open(
         settings.database_url.get_secret_value(),
         project=project,
+        # Nothing is written that would need the table's prices.
+        pricer=GenAIPrices(),
         # A gateway's spool is none of ours to replay.
         spool_dir="",
         statement_timeout_seconds=settings.statement_timeout_seconds,

@@ -2,7 +2,17 @@
 
 from observatory_store.ingest.admission import Admission, Ticket
 from observatory_store.ingest.columns import priced, span_columns
+from observatory_store.ingest.fresh_prices import prices_kept_fresh
 from observatory_store.ingest.privacy import Privacy
 from observatory_store.ingest.receiver import Receipt, Receiver
 
-__all__ = ["Admission", "Privacy", "Receipt", "Receiver", "Ticket", "priced", "span_columns"]
+__all__ = [
+    "Admission",
+    "Privacy",
+    "Receipt",
+    "Receiver",
+    "Ticket",
+    "priced",
+    "prices_kept_fresh",
+    "span_columns",
+]

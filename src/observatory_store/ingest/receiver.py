@@ -23,7 +23,7 @@ from observatory_store.otlp import (
     decode_metrics,
     decode_traces,
 )
-from observatory_store.pricing import Pricer
+from observatory_store.pricing import CostSource, Pricer
 from observatory_store.settings import PayloadPolicy
 from observatory_store.writers import GroupCommit, Submission, Writers
 
@@ -43,10 +43,16 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 class Receiver:
     """Stores OTLP requests."""
 
-    def __init__(self, writers: Writers, pricer: Pricer, privacy: Privacy | None = None) -> None:
+    def __init__(
+        self,
+        writers: Writers,
+        pricer: Pricer,
+        cost: CostSource = CostSource.COMPUTED,
+        privacy: Privacy | None = None,
+    ) -> None:
         self._writers = writers
         self._privacy = privacy or Privacy()
-        self._columns = span_columns(pricer)
+        self._columns = span_columns(pricer, cost)
         self._decoder = Decoder()
 
     async def receive(

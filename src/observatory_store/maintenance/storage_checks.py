@@ -202,7 +202,7 @@ async def check_prices(connection: Connection) -> list[Finding]:
         warning(
             "prices",
             f"{requests:,} calls of the last day have no cost: {', '.join(models)}.",
-            "Have the senders give the model's usual name and its token counts, or upgrade "
-            "genai-prices, which knows the prices.",
+            "See `observatory-store prices unpriced`; then sync prices, set one, or have the "
+            "senders give the model's usual name and its token counts.",
         )
     ]

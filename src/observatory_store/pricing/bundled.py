@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Final, NamedTuple
 
 from genai_prices.data import providers as bundled_providers
-from genai_prices.types import (
-    ConditionalPrice,
-    ModelInfo,
-    ModelPrice,
-    Provider,
-    StartDateConstraint,
-    TimeOfDateConstraint,
-)
+from genai_prices.types import Provider
 
+from observatory_store.pricing.cost import CompiledTariff, amounts
+from observatory_store.pricing.genai import timeline
+from observatory_store.pricing.names import MAX_NAME
 from observatory_store.pricing.pricer import Price, Usage
-from observatory_store.pricing.providers import provider_id
-from observatory_store.pricing.rates import FREE, TieredRates, tiered_rates
+from observatory_store.pricing.providers import canonical, in_genai_prices, of_genai_prices
 
 CACHED_LOOKUPS: Final = 4096
 """Most combinations of a provider and two models that are remembered, those without price too."""
 
-MAX_NAME: Final = 256
-"""Longest name, in characters, that is looked up: no provider and no model has a longer one."""
-
-
-class _Dated(NamedTuple):
-    constraint: StartDateConstraint | TimeOfDateConstraint | None
-    rates: TieredRates | None
-
 
 class _Entry(NamedTuple):
     reference: str
-    rates: TieredRates | None
-    """Rates at any time, unless there are dated ones; None where the price is not stated."""
-    dated: tuple[_Dated, ...] = ()
-    """The first one whose constraint holds goes."""
+    starts: tuple[datetime, ...]
+    tariffs: tuple[CompiledTariff | None, ...]
+    """One more than ``starts``; None where the price is not stated."""
+
+    def at(self, time: datetime) -> CompiledTariff | None:
+        if not self.starts:
+            return self.tariffs[0]
+        if time.tzinfo is None:
+            time = time.replace(tzinfo=UTC)
+        return self.tariffs[bisect_right(self.starts, time)]
 
 
 class GenAIPrices:
@@ -51,7 +45,7 @@ class GenAIPrices:
 
     def __init__(self, providers: Sequence[Provider] = bundled_providers) -> None:
         self._providers = list(providers)
-        self._by_id = {provider.id: provider for provider in providers}
+        self._by_name = {of_genai_prices(provider.id): provider for provider in providers}
         self._source = f"genai-prices:{version('genai-prices')}"
         self._entry = lru_cache(maxsize=CACHED_LOOKUPS)(self._find)
 
@@ -61,65 +55,35 @@ class GenAIPrices:
         It is not known without a provider or model that the data has, without both numbers of
         tokens (of an embedding, the input's), or with numbers that contradict each other.
         """
-        read, write = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
-        reasoning = usage.reasoning_tokens or 0
-        total, output = usage.input_tokens, usage.output_tokens
-        if output is None and usage.operation == "embeddings":
-            output = 0
-        if usage.provider is None or total is None or output is None:
-            return None
-        fresh, answer = total - read - write, output - reasoning
-        if min(read, write, reasoning, fresh, answer) < 0:
+        used = amounts(usage)
+        if used is None or usage.provider is None:
             return None
         entry = self._entry(usage.provider, usage.response_model, usage.request_model)
-        if entry is None:
+        tariff = None if entry is None else entry.at(usage.time)
+        if entry is None or tariff is None:
             return None
-        rates = _at(entry.dated, usage.time) if entry.dated else entry.rates
-        if rates is None:
-            return None
-        cost = rates.for_input(total).cost(
-            fresh=fresh, cache_read=read, cache_write=write, answer=answer, reasoning=reasoning
-        )
+        cost = tariff.cost(used, usage.time, usage.service_tier)
         return None if cost is None else Price(cost, entry.reference)
 
     def _find(self, provider: str, response: str | None, request: str | None) -> _Entry | None:
         if len(provider) > MAX_NAME:
             return None
-        found = self._by_id.get(provider_id(provider) or "")
+        found = self._by_name.get(in_genai_prices(provider)) or self._by_name.get(
+            canonical(provider)
+        )
         if found is None:
             return None
         for name in (response, request):
             if name and len(name) <= MAX_NAME:
                 model = found.find_model(name, all_providers=self._providers)
                 if model is not None:
-                    return _entry(f"{self._source}/{found.id}/{model.id}", model)
+                    segments = timeline(model)
+                    return _Entry(
+                        f"{self._source}/{found.id}/{model.id}",
+                        tuple(segment.start for segment in segments if segment.start),
+                        tuple(
+                            None if segment.tariff is None else CompiledTariff(segment.tariff)
+                            for segment in segments
+                        ),
+                    )
         return None
-
-
-def _entry(reference: str, model: ModelInfo) -> _Entry:
-    if isinstance(model.prices, ModelPrice):
-        return _Entry(reference, _stated(model, model.prices))
-    dated = [_Dated(price.constraint, _stated(model, price.prices)) for price in model.prices]
-    return _Entry(reference, None, (*reversed(dated), *_fallback(model.prices, dated)))
-
-
-def _fallback(prices: Sequence[ConditionalPrice], dated: Sequence[_Dated]) -> tuple[_Dated, ...]:
-    """Return the price where no constraint holds: the first one, as in genai-prices."""
-    return (_Dated(None, dated[0].rates),) if prices else ()
-
-
-def _stated(model: ModelInfo, price: ModelPrice) -> TieredRates | None:
-    if any(value is not None for value in vars(price).values()):
-        return tiered_rates(price)
-    # An empty price says nothing of models whose name does not: some are sold by other units.
-    return FREE if model.id.endswith(":free") else None
-
-
-def _at(dated: Sequence[_Dated], time: datetime) -> TieredRates | None:
-    try:
-        for constraint, rates in dated:
-            if constraint is None or constraint.active(time):
-                return rates
-    except OverflowError:  # a time at the calendar's end, in a zone that leads past it
-        return None
-    return None

@@ -28,22 +28,20 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_image_tokens: int | None = None
+    web_search_requests: int | None = None
+    service_tier: str | None = None
 
     @classmethod
     def of(cls, span: Span) -> Usage:
         """Return what a span used. Only a span that ``is_inference`` should be priced."""
-        return cls(
-            provider=span.provider,
-            request_model=span.request_model,
-            response_model=span.response_model,
-            operation=span.operation,
-            time=span.start_time,
-            input_tokens=span.input_tokens,
-            output_tokens=span.output_tokens,
-            cache_read_tokens=span.cache_read_tokens,
-            cache_write_tokens=span.cache_write_tokens,
-            reasoning_tokens=span.reasoning_tokens,
-        )
+        return cls(time=span.start_time, **{name: getattr(span, name) for name in _SPAN_FIELDS})
+
+
+_SPAN_FIELDS = tuple(name for name in Usage.__struct_fields__ if name != "time")
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -51,7 +49,8 @@ class Price(msgspec.Struct, frozen=True):
 
     cost_usd: Decimal
     reference: str
-    """Where the price is from, for example ``genai-prices:0.2.3/openai/gpt-4o``."""
+    """Where it is from: ``price:17`` for a row of ``prices``, ``genai-prices:0.2.3/openai/gpt-4o``
+    for the bundled data, ``sent`` for what the sender said."""
 
 
 class Pricer(Protocol):

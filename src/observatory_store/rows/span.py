@@ -109,7 +109,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     price_ref: str | None = None
     """Which price gave ``cost_usd``."""
     sent_cost_usd: Decimal | None = None
-    """What the sender says that it cost; ``cost_usd`` is never taken from it."""
+    """What the sender says that it cost; ``cost_usd`` is this only where a setting says so."""
     usage_conflict: str | None = None
     """How the numbers contradict each other, or repeat another span's: the words of
     :mod:`observatory_store.llm.conflicts`, sorted, with a comma between."""

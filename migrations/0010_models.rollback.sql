@@ -1,0 +1,2 @@
+DROP VIEW IF EXISTS observatory.models;
+DROP TABLE IF EXISTS observatory.model_listings;
