@@ -100,7 +100,8 @@ COMMENT ON COLUMN observatory.policies.relation IS 'The relation''s name in sche
 COMMENT ON COLUMN observatory.policies.retention IS
     'Rows older than this are dropped by whole UTC days, and refused on arrival. NULL keeps for ever.';
 COMMENT ON COLUMN observatory.policies.columnstore_after IS
-    'Age at which a chunk becomes columnar (community edition). NULL never.';
+    'Age at which a chunk becomes columnar (community edition); NULL never. Up to that age, `maintain` '
+    'keeps the words of span_payloads and logs indexed, on every edition.';
 COMMENT ON COLUMN observatory.policies.chunk_interval IS
     'Length of a chunk of the hypertable (community and apache editions). NULL for a plain table.';
 COMMENT ON COLUMN observatory.policies.complete_from IS

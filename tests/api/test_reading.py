@@ -148,6 +148,20 @@ async def test_filters_find_what_they_name_and_nothing_else(service: Service) ->
     assert (await service.get("spans", to=HOUR_AGO))["spans"] == []
 
 
+async def test_words_find_traces_and_logs(service: Service) -> None:
+    """Otherwise nobody would find again what a model has said, but by knowing when."""
+    said = {**llm_attributes(), "gen_ai.output.messages": "It rains in Lisbon & Rome."}
+    await service.send(Signal.TRACES, traces(span("wet", attributes=said), span("dry")))
+    await service.send(Signal.LOGS, logs(log("rain in Lisbon"), log("sun")))
+    for q in ("lisbon", '"in lisbon" rome', "lisbon & rome", "rains or snows", "rome -paris"):
+        found = await service.get("traces", q=q)
+        assert [row["root_name"] for row in found["traces"]] == ["wet"], q
+    assert (await service.get("traces", q="paris"))["traces"] == []
+    assert [row["body"] for row in (await service.get("logs", q="Lisbon"))["logs"]] == [
+        "rain in Lisbon"
+    ]
+
+
 async def test_log_and_point_filters(service: Service) -> None:
     """Otherwise an alert on errors would miss them, or a chart mix two services."""
     trace_id = secrets.token_bytes(16)
@@ -276,7 +290,10 @@ async def test_wrong_parameters_are_refused_by_name(service: Service) -> None:
         *((path, "from=2026-02-30T00:00:00Z", "from") for path in ranged),
         *((path, "servce=x", "servce") for path in ranged),
         *((path, "service=%00", "service") for path in ranged),
-        *((path, "q=text", "q") for path in ranged),
+        *((path, "q=text", "q") for path in ("spans", "metrics/m/points", "usage")),
+        *((path, "q=" + "x" * 257, "q") for path in ("traces", "logs")),
+        *((path, "q=%00", "q") for path in ("traces", "logs")),
+        *((path, "q=", "q") for path in ("traces", "logs")),
         *((path, "limit=1000000", "limit") for path in ranged),
         *((path, "limit=0", "limit") for path in ranged[:4]),
         ("traces", "status=unset", "status"),
@@ -331,6 +348,7 @@ async def test_impossible_questions_are_refused(service: Service) -> None:
         ("traces", {"limit": ["1", "2"]}),
         ("logs", {"trace_id": "xyz"}),
         ("logs", {"span_id": "00"}),
+        *((path, {"q": q}) for path in ("traces", "logs") for q in ("...", "-word", "a or -b")),
         *(
             (path, {"cursor": text})
             for path in ("traces", "spans", "logs", "metrics/m/points")

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from observatory_store import LLMCall, Store
+from observatory_store.repositories.trace_search import SearchByPayloads
 
 from .conftest import Command
 
@@ -96,6 +97,44 @@ def test_pages_of_traces(on_database: Command, recorded: datetime, database_url:
     second = on_database("traces", "list", "--limit", "1", *hint)
     assert second.code == 0
     assert TRACE in second.out
+
+
+def test_traces_by_words(
+    on_database: Command, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Words find a trace; where only a part of the range was searched, that is said."""
+    start = datetime.now(UTC) - timedelta(minutes=5)
+
+    async def record() -> None:
+        async with Store.open(database_url) as store:
+            for n, text in enumerate(("needle", "hay", "hay")):
+                await store.record(
+                    LLMCall(
+                        model="m",
+                        start_time=start + timedelta(seconds=n),
+                        duration_ms=1,
+                        output_messages=text,
+                    )
+                )
+
+    asyncio.run(record())
+    (trace,) = on_database("traces", "list", "--q", "needle", "--json").json["items"]
+    assert "No traces" in on_database("traces", "list", "--q", "nothing").out
+    assert on_database("traces", "list", "--q", "...").code == 2
+    assert "None" not in on_database("traces", "list", "--min-duration-ms", "0.5").out
+    for option, value in (("--min-cost", "0.01"), ("--tag", "a=b"), ("--attribute", "a=b")):
+        assert on_database("traces", "list", option, value, "--json").json["items"] == []
+    for option, value in (("--min-cost", "-1"), ("--min-cost", "x"), ("--tag", "a")):
+        assert on_database("traces", "list", option, value).code == 2
+
+    monkeypatch.setattr(SearchByPayloads, "most", 1)
+    first = on_database("traces", "list", "--q", "needle")
+    assert "searched so far" in first.out
+    second = first
+    for _ in range(2):
+        hint = second.err.removeprefix("next page: ").split()
+        second = on_database("traces", "list", "--q", "needle", *hint)
+    assert trace["trace_id"] in second.out
 
 
 @pytest.mark.editions("postgres")

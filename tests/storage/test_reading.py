@@ -28,6 +28,7 @@ from observatory_store import (
 )
 from observatory_store.errors import InvalidCursorError, InvalidInputError
 from observatory_store.pricing import Price, Usage
+from observatory_store.repositories import spans as spans_module
 from storage.samples import GATEWAY, RECENT, SEARCH, log, now, point, span, traffic
 
 # To its end also where a run takes hours.
@@ -427,3 +428,29 @@ async def test_wrong_questions_get_clear_errors(database_url: str) -> None:
             await store.spans.list(TODAY, SpanFilter(user="x"), cursor=cursor)
         with pytest.raises(InvalidCursorError, match="other conditions"):
             await store.traces.list(TODAY, cursor=cursor)
+
+
+async def test_a_trace_has_so_many_bytes_of_payloads(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trace of a thousand long prompts must not fill a reader's memory, nor seem whole."""
+    monkeypatch.setattr(spans_module, "MOST_PAYLOAD_BYTES", 10_000)
+    async with Store.open(database_url) as store:
+        for count, size, given in ((2, 4000, 2), (5, 4000, 2), (2, 11_000, 1)):
+            trace_id = f"{count * size:032x}"
+            await store.write_spans(
+                [
+                    span(
+                        n,
+                        trace_id=trace_id,
+                        start_time=RECENT + timedelta(seconds=n),
+                        payload=Payload(input_messages="x" * size),
+                    )
+                    for n in range(1, count + 1)
+                ]
+            )
+            trace = await store.traces.get(trace_id)
+            assert trace is not None
+            payloads = [one.payload is not None for one in trace.spans]
+            assert payloads == [True] * given + [False] * (count - given)
+            assert trace.truncated == (given < count)

@@ -10,6 +10,7 @@ from fastapi import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from observatory_store.errors import InvalidInputError
+from observatory_store.repositories.text_query import MOST_CHARACTERS
 
 _REPEATABLE = frozenset({"tag", "attribute", "group_by"})
 
@@ -41,6 +42,7 @@ def _pair(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(storable)]
+Words = Annotated[Text, Field(min_length=1, max_length=MOST_CHARACTERS, examples=["refund policy"])]
 KeyValue = Annotated[Text, AfterValidator(_pair), Field(examples=["team=search"])]
 Format = Annotated[
     Literal["json", "otlp"],

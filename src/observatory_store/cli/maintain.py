@@ -17,7 +17,7 @@ STATEMENT_TIMEOUT_SECONDS = 3600.0
 
 
 def maintain(*, as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
-    """Refresh the rollups, then drop what is past its retention."""
+    """Refresh the rollups, drop what is past its retention, index the words of finished days."""
     report = asyncio.run(_maintain(database_url))
     if as_json:
         print_json(report)

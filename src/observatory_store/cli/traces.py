@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from observatory_store.cli.conditions import parse_pair, parse_usd
 from observatory_store.cli.connection import open_store
 from observatory_store.cli.console import console, print_json, print_table
 from observatory_store.cli.options import (
@@ -51,6 +52,18 @@ def list_(
     user: Annotated[str | None, typer.Option(help="Only of this user.")] = None,
     session: Annotated[str | None, typer.Option(help="Only of this session.")] = None,
     environment: Environment = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Only with this tag; repeatable.")
+    ] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Only with this attribute; repeatable."),
+    ] = None,
+    min_duration_ms: Annotated[float | None, typer.Option(min=0, help="Only as long.")] = None,
+    min_cost: Annotated[str | None, typer.Option(help="Only as expensive, in USD.")] = None,
+    q: Annotated[
+        str | None, typer.Option("--q", help="Only with these words in a prompt or an answer.")
+    ] = None,
     limit: Annotated[int, typer.Option(help="Most traces to list, up to 1000.")] = 20,
     cursor: Annotated[str | None, typer.Option(help="From the end of the page before.")] = None,
     project: ProjectName = DEFAULT_PROJECT,
@@ -67,6 +80,11 @@ def list_(
         user=user,
         session=session,
         environment=environment,
+        tags=tuple("=".join(parse_pair(text)) for text in tag or ()),
+        attributes=tuple(parse_pair(text) for text in attribute or ()),
+        min_duration_ms=min_duration_ms,
+        min_cost=None if min_cost is None else parse_usd(min_cost),
+        q=q,
     )
     range_ = parse_range(start, end)
     page = asyncio.run(_list(database_url, project, range_, where, limit=limit, cursor=cursor))
@@ -76,7 +94,7 @@ def list_(
     print_table(
         ("trace", "start", "duration", "service", "name", "spans", "errors", "tokens", "cost"),
         [_row(trace) for trace in page.items],
-        "No traces in this range.",
+        "No traces in this range." if page.next_cursor is None else "None searched so far fits.",
     )
     if page.next_cursor is not None:
         times = f"--from {range_.start.isoformat()} --to {range_.end.isoformat()}"

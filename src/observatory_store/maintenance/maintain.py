@@ -7,6 +7,7 @@ import msgspec
 from observatory_store.database import Pool, translate_failures
 from observatory_store.maintenance.retention import drop_expired
 from observatory_store.maintenance.rollups import Rollups
+from observatory_store.maintenance.text_indexes import index_texts
 
 
 class MaintainReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,14 +15,19 @@ class MaintainReport(msgspec.Struct, frozen=True, kw_only=True):
 
     refreshed_buckets: int
     dropped: tuple[str, ...]
+    indexed: tuple[str, ...]
 
     def lines(self) -> list[str]:
         """Return the report for people."""
-        return [f"refreshed {self.refreshed_buckets} changed quarter-hours", *self.dropped]
+        return [
+            f"refreshed {self.refreshed_buckets} changed quarter-hours",
+            *self.dropped,
+            *self.indexed,
+        ]
 
 
 async def maintain(pool: Pool) -> MaintainReport:
-    """Refresh the rollups, then drop what has expired.
+    """Refresh the rollups, drop what has expired, then index the words of finished days.
 
     In this order, because what is dropped can be counted no more. To run it twice, or in two
     processes at once, does no harm.
@@ -29,4 +35,7 @@ async def maintain(pool: Pool) -> MaintainReport:
     refreshed = await Rollups(pool).refresh()
     with translate_failures():
         dropped = await drop_expired(pool)
-    return MaintainReport(refreshed_buckets=refreshed, dropped=tuple(dropped))
+        indexed = await index_texts(pool)
+    return MaintainReport(
+        refreshed_buckets=refreshed, dropped=tuple(dropped), indexed=tuple(indexed)
+    )

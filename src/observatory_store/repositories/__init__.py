@@ -15,12 +15,8 @@ from observatory_store.repositories.price_sync import PriceChange, SyncReport, s
 from observatory_store.repositories.prices import PriceRecord, PriceRepository, UnpricedModel
 from observatory_store.repositories.projects import Project, ProjectRepository
 from observatory_store.repositories.spans import SpanFilter, SpanRepository
-from observatory_store.repositories.traces import (
-    Trace,
-    TraceFilter,
-    TraceRepository,
-    TraceSummary,
-)
+from observatory_store.repositories.trace_filter import TraceFilter
+from observatory_store.repositories.traces import Trace, TraceRepository, TraceSummary
 
 __all__ = [
     "AnalyticsRepository",

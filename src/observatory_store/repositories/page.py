@@ -55,6 +55,7 @@ class Page(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
     """Some rows of a list, and the cursor of the next page; None on the last."""
 
     items: list[Row]
+    """Fewer than asked for, or none, also where a filter had to look at too many rows."""
     next_cursor: str | None = None
 
 
@@ -70,7 +71,13 @@ def check_limit(limit: int, most: int) -> int:
     return limit
 
 
-def paginate(rows: Sequence[Row], limit: int, scope: str, keys: Sequence[Any]) -> Page[Row]:
+def paginate(
+    rows: Sequence[Row],
+    limit: int,
+    scope: str,
+    keys: Sequence[Any],
+    stopped: Sequence[Any] | None = None,
+) -> Page[Row]:
     """Make a page of up to ``limit`` rows.
 
     Args:
@@ -78,11 +85,14 @@ def paginate(rows: Sequence[Row], limit: int, scope: str, keys: Sequence[Any]) -
         limit: length of a page.
         scope: what the cursor is for; it is refused by any other query.
         keys: the sort key of each row.
+        stopped: where the search for rows stopped, if there are fewer and it was not at the end.
 
     """
-    if len(rows) <= limit:
-        return Page(items=list(rows))
-    return Page(items=list(rows[:limit]), next_cursor=encode_cursor(scope, keys[limit - 1]))
+    if len(rows) > limit:
+        return Page(items=list(rows[:limit]), next_cursor=encode_cursor(scope, keys[limit - 1]))
+    return Page(
+        items=list(rows), next_cursor=None if stopped is None else encode_cursor(scope, stopped)
+    )
 
 
 def scope_of(query: str, *conditions: Any) -> str:  # noqa: ANN401 - whatever has a repr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, LiteralString
 
 import asyncpg
@@ -48,6 +49,12 @@ class Session:
                     "the query takes longer than it may: narrow the range or the filter"
                 ) from error
         return records
+
+    async def fetch_time(self, query: LiteralString, *arguments: Any) -> datetime | None:  # noqa: ANN401
+        """Return the time that a query gives, if any. Raises as :meth:`fetch`."""
+        records = await self.fetch(query, *arguments)
+        time: datetime | None = records[0][0] if records else None
+        return time
 
     async def resources(self, ids: Iterable[int]) -> dict[int, Resource]:
         """Return the resources of the project with these ids."""

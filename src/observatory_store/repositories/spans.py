@@ -20,6 +20,7 @@ from observatory_store.repositories.page import (
     paginate,
     scope_of,
 )
+from observatory_store.repositories.scan import MOST_ROWS, Key, first_window, scan, windows
 from observatory_store.repositories.session import Session
 from observatory_store.repositories.where import Where
 from observatory_store.rows import NO_RESOURCE, Event, Link, Payload, Resource, Span
@@ -28,12 +29,14 @@ from observatory_store.rows.span import SpanStatus
 from observatory_store.sql import load
 
 MOST_SPANS = 1000
+MOST_PAYLOAD_BYTES = 32 * 1024 * 1024
 MOST_MESSAGES_OF_A_TRACE = 10_000
 
 _LATEST_LOG = timedelta(minutes=1)
 """How long after a trace's end a log record of it may be dated."""
 
 _SQL = load("reading")
+_LEAST = ("0" * 32, "")
 
 
 class SpanFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +75,9 @@ class SpanRepository(Session):
     ) -> Page[Span]:
         """Return spans that start in the range, newest first, without their payloads.
 
+        A call looks at no more than 50,000 spans: a page may be short, or empty, and yet have a
+        cursor.
+
         Raises:
             InvalidInputError: the limit is not from 1 to 1000, the range is over 400 days.
             InvalidCursorError: the cursor is not of this query.
@@ -81,40 +87,56 @@ class SpanRepository(Session):
         check_range(range_)
         where = where or SpanFilter()
         scope = scope_of("spans", range_, where)
-        conditions = Where(self.project_id, range_.start, range_.end, limit + 1)
-        add_span_conditions(conditions, where)
+        before: Key = (range_.end, *_LEAST)
         if cursor is not None:
-            start, trace_id, span_id = decode_cursor(cursor, scope, datetime, str, str)
-            conditions.add("s.start_time <= {}", start)
-            conditions.add(
-                "(s.start_time, s.trace_id, s.span_id) < ({}, {}, {})",
-                start,
-                trace_id,
-                bytes.fromhex(span_id),
+            before = tuple(decode_cursor(cursor, scope, datetime, str, str))
+
+        async def floor_of(time: datetime, size: int) -> datetime | None:
+            return await self.fetch_time(
+                _SQL["floor_of_spans"], self.project_id, range_.start, time, size
             )
-        records = await self.fetch(conditions.into(_SQL["list_spans"]), *conditions.arguments)
-        spans = await self._spans(records)
+
+        async def between(floor: datetime, before: Key, rows: int) -> Sequence[Any]:
+            start, trace_id, span_id = before
+            conditions = Where(
+                self.project_id, floor, start, trace_id, bytes.fromhex(span_id), rows
+            )
+            add_span_conditions(conditions, where)
+            return await self.fetch(conditions.into(_SQL["list_spans"]), *conditions.arguments)
+
+        found = await scan(
+            floor_of,
+            between,
+            start=range_.start,
+            before=before,
+            least=_LEAST,
+            sizes=windows(first_window(limit, filtered=where != SpanFilter()), MOST_ROWS),
+            rows=limit + 1,
+        )
+        spans = await self._spans(found.records)
         keys = [(span.start_time, span.trace_id, span.span_id) for span in spans]
-        return paginate(spans, limit, scope, keys)
+        return paginate(spans, limit, scope, keys, found.stopped)
 
     async def of_trace(
         self, trace_id: str, first: datetime, last: datetime, *, limit: int
-    ) -> Sequence[Span]:
+    ) -> tuple[Sequence[Span], bool]:
         """Return the spans of a trace that start from ``first`` to ``last``, with payloads.
 
-        What was said to a model may have come as log records; then it is read from these.
+        And whether the later ones lack theirs, because together these have over 32 MiB. What was
+        said to a model may have come as log records; then it is read from these.
         """
         arguments = (self.project_id, trace_id, first, last)
         records = await self.fetch(_SQL["spans_of_trace"], *arguments, limit)
         if not records:
-            return []
+            return [], False
         # Not of the spans beyond the limit: there is no end of them, and each may be large.
         arguments = (*arguments[:-1], records[-1]["start_time"])
         span_ids = [record["span_id"] for record in records]
-        payloads = {
-            (record["span_id"], record["start_time"]): _payload(record)
-            for record in await self.fetch(_SQL["payloads_of_trace"], *arguments, span_ids)
-        }
+        found = await self.fetch(
+            _SQL["payloads_of_trace"], *arguments, span_ids, MOST_PAYLOAD_BYTES
+        )
+        payloads = {(one["span_id"], one["start_time"]): _payload(one) for one in found}
+        lacking = bool(found) and found[0]["all_payloads"] > len(found)
         silent = {
             record["span_id"]
             for record in records
@@ -127,7 +149,7 @@ class SpanRepository(Session):
                 if record["span_id"] in said:
                     key = (record["span_id"], record["start_time"])
                     payloads[key] = _with_messages(payloads.get(key), said[record["span_id"]])
-        return await self._spans(records, payloads)
+        return await self._spans(records, payloads), lacking
 
     async def _messages(
         self, trace_id: str, first: datetime, last: datetime, span_ids: Collection[bytes]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -19,9 +19,16 @@ from observatory_store.repositories.page import (
     paginate,
     scope_of,
 )
+from observatory_store.repositories.scan import Key, first_window, scan, windows
 from observatory_store.repositories.session import Session
 from observatory_store.repositories.spans import SpanRepository
-from observatory_store.repositories.where import Where
+from observatory_store.repositories.text_query import parse
+from observatory_store.repositories.trace_filter import TraceFilter
+from observatory_store.repositories.trace_search import (
+    Search,
+    SearchByPayloads,
+    SearchBySpans,
+)
 from observatory_store.rows import Span
 from observatory_store.sql import load
 
@@ -30,29 +37,7 @@ MOST_SPANS_OF_A_TRACE = 10_000
 
 _SQL = load("reading")
 _TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
-_LEAST_TRACE_ID = "0" * 32
-
-
-class TraceFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which traces; what is None does not matter."""
-
-    service: str | None = None
-    """The root's service."""
-    name: str | None = None
-    """The root's name."""
-    status: Literal["ok", "error"] | None = None
-    """``error``: at least one span has status error."""
-    model: str | None = None
-    provider: str | None = None
-    user: str | None = None
-    session: str | None = None
-    environment: str | None = None
-    tags: tuple[str, ...] = ()
-    """Each ``key=value``; one span must have them all."""
-    attributes: tuple[tuple[str, str], ...] = ()
-    """Key and text of attributes; one span must have them all."""
-    min_duration_ms: float | None = None
-    min_cost: Decimal | None = None
+_LEAST = ("0" * 32,)
 
 
 class TraceSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +75,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     spans: tuple[Span, ...]
     """In the order they began, with their payloads."""
     truncated: bool
-    """Whether there are more than the 10,000 spans given here."""
+    """Whether there are more than the 10,000 spans given here, or their payloads have over 32 MiB:
+    then the later ones lack theirs."""
 
 
 class TraceRepository(Session):
@@ -110,13 +96,13 @@ class TraceRepository(Session):
         if not found:
             return None
         summary = _summary(found[0])
-        spans = await SpanRepository(self._pool, self.project_id).of_trace(
+        spans, lacking = await SpanRepository(self._pool, self.project_id).of_trace(
             trace_id, summary.start_time, summary.end_time, limit=MOST_SPANS_OF_A_TRACE + 1
         )
         return Trace(
             summary=summary,
             spans=tuple(spans[:MOST_SPANS_OF_A_TRACE]),
-            truncated=len(spans) > MOST_SPANS_OF_A_TRACE,
+            truncated=lacking or len(spans) > MOST_SPANS_OF_A_TRACE,
         )
 
     async def list(
@@ -129,8 +115,12 @@ class TraceRepository(Session):
     ) -> Page[TraceSummary]:
         """Return traces that start in the range, newest first.
 
+        A call looks at no more than 20,000 traces, 50,000 spans for tags and attributes, 5,000
+        payloads for ``q``: a page may be short, or empty, and yet have a cursor.
+
         Raises:
-            InvalidInputError: the limit is not from 1 to 1000, the range is over 400 days.
+            InvalidInputError: the limit is not from 1 to 1000, the range is over 400 days, or ``q``
+                names no word.
             InvalidCursorError: the cursor is not of this query.
 
         """
@@ -138,40 +128,30 @@ class TraceRepository(Session):
         check_range(range_)
         where = where or TraceFilter()
         scope = scope_of("traces", range_, where)
-        before: tuple[Any, ...] = (range_.end, _LEAST_TRACE_ID)
+        before: Key = (range_.end, *_LEAST)
         if cursor is not None:
             before = tuple(decode_cursor(cursor, scope, datetime, str))
-        conditions = Where(self.project_id, range_.start, *before, limit + 1)
-        _add_conditions(conditions, where)
-        records = await self.fetch(conditions.into(_SQL["list_traces"]), *conditions.arguments)
-        traces = [_summary(record) for record in records]
-        return paginate(traces, limit, scope, [(t.start_time, t.trace_id) for t in traces])
-
-
-def _add_conditions(conditions: Where, where: TraceFilter) -> None:
-    conditions.add_if("t.service_name = {}", where.service)
-    conditions.add_if("t.root_name = {}", where.name)
-    if where.status is not None:
-        conditions.add("(t.error_count > 0) = {}", where.status == "error")
-    conditions.add_if("{} = ANY (t.models)", where.model)
-    conditions.add_if("{} = ANY (t.providers)", where.provider)
-    conditions.add_if("t.user_id = {}", where.user)
-    conditions.add_if("t.session_id = {}", where.session)
-    conditions.add_if("t.environment = {}", where.environment)
-    if where.min_duration_ms is not None:
-        conditions.add("t.duration_us >= {}", round(where.min_duration_ms * 1000))
-    conditions.add_if("t.cost_usd >= {}", where.min_cost)
-    if where.tags or where.attributes:
-        conditions.add(
-            "EXISTS (SELECT FROM observatory.spans AS s WHERE s.project_id = t.project_id"
-            " AND s.trace_id = t.trace_id AND s.start_time BETWEEN t.start_time AND t.end_time"
-            " AND coalesce(s.tags, '{{}}') @> {}::text[]"
-            " AND NOT EXISTS (SELECT FROM unnest({}::text[], {}::text[]) AS a (key, text)"
-            " WHERE s.attributes ->> a.key IS DISTINCT FROM a.text))",
-            list(where.tags),
-            [key for key, _ in where.attributes],
-            [text for _, text in where.attributes],
+        search = await self._search(range_, where)
+        found = await scan(
+            search.floor_of,
+            search.between,
+            start=range_.start,
+            before=before,
+            least=_LEAST,
+            sizes=windows(first_window(limit, filtered=where != TraceFilter()), search.most),
+            rows=limit + 1,
+            indexed_floor=search.indexed_floor,
         )
+        traces = [_summary(record) for record in found.records]
+        keys = [(t.start_time, t.trace_id) for t in traces]
+        return paginate(traces, limit, scope, keys, found.stopped)
+
+    async def _search(self, range_: TimeRange, where: TraceFilter) -> Search:
+        if where.q is not None:
+            return SearchByPayloads(self, range_, where, await parse(self, where.q))
+        if where.tags or where.attributes:
+            return SearchBySpans(self, range_, where)
+        return Search(self, range_, where)
 
 
 _PLAIN = tuple(

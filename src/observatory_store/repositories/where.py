@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString, TypeAlias
 
-_MARK = "/* where */"
+Mark: TypeAlias = Literal["where", "facts"]
+"""Where in the query a condition belongs: at the comment with this word."""
 
 
 class Where:
@@ -19,12 +20,17 @@ class Where:
 
     def __init__(self, *arguments: Any) -> None:  # noqa: ANN401 - query parameters
         self.arguments: list[Any] = list(arguments)
-        self._conditions: list[str] = []
+        self._conditions: dict[Mark, list[str]] = {"where": [], "facts": []}
 
-    def add(self, condition: LiteralString, *values: Any) -> None:  # noqa: ANN401
+    def add(
+        self,
+        condition: LiteralString,
+        *values: Any,  # noqa: ANN401
+        mark: Mark = "where",
+    ) -> None:
         """Require a condition; each ``{}`` in it stands for the next value."""
         numbers = range(len(self.arguments) + 1, len(self.arguments) + 1 + len(values))
-        self._conditions.append(condition.format(*(f"${number}" for number in numbers)))
+        self._conditions[mark].append(condition.format(*(f"${number}" for number in numbers)))
         self.arguments.extend(values)
 
     def add_if(self, condition: LiteralString, value: Any) -> None:  # noqa: ANN401
@@ -32,12 +38,16 @@ class Where:
         if value is not None:
             self.add(condition, value)
 
-    def add_each(self, condition: LiteralString, values: Sequence[Any]) -> None:
+    def add_each(
+        self, condition: LiteralString, values: Sequence[Any], *, mark: Mark = "where"
+    ) -> None:
         """Require a condition for each of the values; a pair fills two ``{}``."""
         for value in values:
-            self.add(condition, *(value if isinstance(value, tuple) else (value,)))
+            self.add(condition, *(value if isinstance(value, tuple) else (value,)), mark=mark)
 
     def into(self, query: LiteralString) -> LiteralString:
-        """Return the query with the conditions at its mark."""
-        conditions = " ".join(f"AND {condition}" for condition in self._conditions)
-        return query.replace(_MARK, conditions)
+        """Return the query with the conditions at their marks."""
+        for mark, conditions in self._conditions.items():
+            text = " ".join(f"AND {condition}" for condition in conditions)
+            query = query.replace(f"/* {mark} */", text)
+        return query

@@ -341,3 +341,29 @@ SELECT min(time) FROM observatory.logs WHERE time < $1
 
 -- name: oldest_llm_usage_15m
 SELECT min(bucket) FROM observatory_private.llm_usage_15m_history WHERE bucket < $1
+
+-- name: text_index_commands
+-- What makes an index for each finished day that lacks one, and removes those of columnar or older days.
+-- CONCURRENTLY, so that late rows are written meanwhile; what was broken off is made anew.
+SELECT
+    d.first,
+    d.is_finished,
+    format('DROP INDEX CONCURRENTLY IF EXISTS %I.%I', d.index_schema, d.index_name) AS drop_index,
+    format(
+        'CREATE INDEX CONCURRENTLY %I ON %s USING gin (observatory_private.words_of(project_id, %s))'
+        ' WHERE %I >= %L AND %I <= %L',
+        d.index_name, d.part, t.content, t.time_column, d.first, t.time_column, d.last) AS create_index
+FROM (VALUES
+    (
+        'span_payloads',
+        'start_time',
+        'observatory_private.payload_text(input_messages, output_messages, system_instructions,'
+        ' tool_arguments, tool_result)'),
+    ('logs', 'time', 'observatory_private.body_text(body)')
+) AS t (relation, time_column, content)
+CROSS JOIN LATERAL observatory_private.text_days(t.relation) AS d
+LEFT JOIN pg_class AS c
+    ON c.oid = to_regclass(format('%I.%I', d.index_schema, d.index_name))
+WHERE t.relation = $1
+    AND CASE WHEN d.is_finished THEN d.is_valid IS NOT TRUE ELSE c.oid IS NOT NULL END
+ORDER BY d.first

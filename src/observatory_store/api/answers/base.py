@@ -47,7 +47,8 @@ class Page(Answer):
     """Some rows of a list."""
 
     next_cursor: str | None = None
-    """Gives the next page as ``cursor``, with the same other parameters; null on the last."""
+    """Gives the next page as ``cursor``, with the same other parameters; null on the last. A page
+    may be short, or empty, and yet have one: a filter looks at so many rows at once."""
 
 
 class RangePage(Page):

@@ -12,7 +12,7 @@ from observatory_store.api.answers.log import LogPage, log_record
 from observatory_store.api.answers.otlp import otlp_answer
 from observatory_store.api.answers.resource import Resources
 from observatory_store.api.callers import Reader
-from observatory_store.api.parameters import Format, KeyValue, Text, pairs
+from observatory_store.api.parameters import Format, KeyValue, Text, Words, pairs
 from observatory_store.api.ranges import PageParameters
 from observatory_store.api.services import TheServices
 from observatory_store.otlp import encode_logs
@@ -36,6 +36,8 @@ class LogParameters(PageParameters):
     """16 hex digits."""
     attribute: tuple[KeyValue, ...] = ()
     """``key=value``; may be repeated: all must be there."""
+    q: Words | None = None
+    """Words of the body: `refund policy`, `"exact phrase"`, `a or b`, `-without`."""
     limit: Annotated[int, Field(ge=1, le=MOST_LOGS)] = 100
     format: Format = "json"
 
@@ -48,6 +50,7 @@ class LogParameters(PageParameters):
             trace_id=self.trace_id,
             span_id=self.span_id,
             attributes=pairs(self.attribute),
+            q=self.q,
         )
 
 

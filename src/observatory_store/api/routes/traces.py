@@ -20,6 +20,7 @@ from observatory_store.api.parameters import (
     QueryParameters,
     Text,
     Usd,
+    Words,
     pairs,
 )
 from observatory_store.api.ranges import PageParameters
@@ -54,6 +55,9 @@ class TraceParameters(PageParameters):
     min_duration_ms: Milliseconds | None = None
     min_cost: Usd | None = None
     """USD."""
+    q: Words | None = None
+    """Words of the prompts and answers of one span: `refund policy`, `"exact phrase"`, `a or b`,
+    `-without`."""
     limit: Annotated[int, Field(ge=1, le=MOST_TRACES)] = 50
 
     def condition(self) -> TraceFilter:
@@ -71,6 +75,7 @@ class TraceParameters(PageParameters):
             attributes=pairs(self.attribute),
             min_duration_ms=self.min_duration_ms,
             min_cost=self.min_cost,
+            q=self.q,
         )
 
 
