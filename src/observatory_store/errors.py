@@ -67,6 +67,10 @@ class SchemaNotAppliedError(UnavailableError):
     """The database lacks the schema; run `observatory-store schema apply` or `yoyo apply`."""
 
 
+class RefreshError(ObservatoryError):
+    """A rollup could not be refreshed; the message names it and says what the server said."""
+
+
 class MigrationError(ObservatoryError):
     """A migration could not be applied or rolled back; the message names it."""
 

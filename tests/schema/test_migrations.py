@@ -158,7 +158,6 @@ def test_everything_has_a_comment(database_url: str) -> None:
             JOIN pg_namespace n ON n.oid = relnamespace
             WHERE nspname IN {OURS} AND relkind IN ('r', 'v', 'm')
                 AND obj_description(c.oid, 'pg_class') IS NULL
-                AND c.oid::regclass::text <> 'observatory_private.llm_usage_15m'
             UNION ALL
             SELECT c.oid::regclass || '.' || attname FROM pg_attribute a
             JOIN pg_class c ON c.oid = attrelid

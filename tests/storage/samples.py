@@ -11,6 +11,7 @@ import msgspec
 import psycopg
 
 from observatory_store import LogRecord, Metric, MetricPoint, MetricSeries, Payload, Resource, Span
+from observatory_store.maintenance import Rollups
 
 GATEWAY = Resource(
     attributes={"service.name": "gateway", "deployment.environment.name": "test"},
@@ -149,6 +150,11 @@ def content(url: str) -> dict[str, list[tuple[Any, ...]]]:
     } | {"usage": query(url, "SELECT * FROM observatory.llm_usage_15m ORDER BY 1, 2, 3, 4, 5, 6")}
 
 
+async def pending(rollups: Rollups) -> int:
+    """Return how many parts of all rollups wait for a refresh."""
+    return sum(one.pending_buckets for one in await rollups.status())
+
+
 RECOUNT_TRACES = """
     SELECT project_id, trace_id, min(start_time),
         max(start_time + duration_us * interval '1 microsecond'),
@@ -180,7 +186,14 @@ RECOUNT_USAGE = """
         count(*) FILTER (WHERE cost_usd IS NULL AND (status <> 'error' OR input_tokens > 0)),
         coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),
         coalesce(sum(cache_read_tokens), 0), coalesce(sum(cache_write_tokens), 0),
-        coalesce(sum(reasoning_tokens), 0), coalesce(sum(cost_usd), 0), sum(duration_us)
+        coalesce(sum(reasoning_tokens), 0), coalesce(sum(cost_usd), 0), sum(duration_us),
+        max(duration_us),
+        coalesce(sum(greatest(duration_us - coalesce(round(time_to_first_token_ms * 1000), 0), 0))
+            FILTER (WHERE output_tokens > 0), 0),
+        coalesce(sum(round(time_to_first_token_ms * 1000)), 0), count(time_to_first_token_ms),
+        coalesce(sum(input_audio_tokens), 0), coalesce(sum(output_audio_tokens), 0),
+        coalesce(sum(input_image_tokens), 0), coalesce(sum(output_image_tokens), 0),
+        coalesce(sum(web_search_requests), 0)
     FROM observatory.spans WHERE is_inference GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
 """
 USAGE = "SELECT * FROM observatory.llm_usage_15m ORDER BY 1, 2, 3, 4, 5, 6"

@@ -17,6 +17,7 @@ from storage.samples import (
     content,
     log,
     now,
+    pending,
     point,
     query,
     span,
@@ -29,6 +30,16 @@ JOBS = """
     SELECT proc_name, hypertable_name, config, job_id FROM timescaledb_information.jobs
     WHERE job_id >= 1000 ORDER BY 1, 2
 """
+
+
+def refresh_job(url: str) -> int:
+    """Return the job that refreshes llm_usage_15m."""
+    (job,) = [
+        job
+        for procedure, relation, _, job in query(url, JOBS)
+        if (procedure, relation) == ("policy_refresh_continuous_aggregate", "llm_usage_15m")
+    ]
+    return int(job)
 
 
 @pytest.mark.editions("community", "apache")
@@ -72,18 +83,27 @@ def test_the_policies_are_timescaledbs_own(database_url: str) -> None:
     back to where spans are dropped, which would wipe the usage.
     """
     jobs = query(database_url, JOBS)
-    columnstore = {row[1] for row in jobs if row[0] == "policy_compression"}
+    facts = [row for row in jobs if row[1] in HYPERTABLES]
+    columnstore = {row[1] for row in facts if row[0] == "policy_compression"}
     assert columnstore == set(HYPERTABLES) - {"trace_days"}
-    retention = {row[1] for row in jobs if row[0] == "policy_retention"}
-    assert retention >= set(HYPERTABLES)
-    assert len(retention) == len(HYPERTABLES) + 1
-    ((starts_before_retention,),) = query(
+    assert {row[1] for row in facts if row[0] == "policy_retention"} == set(HYPERTABLES)
+    rollups = {
+        name
+        for (name,) in query(
+            database_url, "SELECT name FROM observatory_private.rollups WHERE is_stored"
+        )
+    }
+    for job in ("policy_retention", "policy_refresh_continuous_aggregate"):
+        assert {row[1] for row in jobs if row[0] == job} - set(HYPERTABLES) == rollups
+    starts_before_retention = query(
         database_url,
-        "SELECT (config ->> 'start_offset')::interval + interval '2 days' <= retention"
-        " FROM timescaledb_information.jobs, observatory.policies"
-        " WHERE proc_name = 'policy_refresh_continuous_aggregate' AND relation = 'spans'",
+        "SELECT (config ->> 'start_offset')::interval + interval '2 days' <= p.retention"
+        " FROM timescaledb_information.jobs"
+        " JOIN observatory_private.rollups AS r ON r.name = hypertable_name"
+        " JOIN observatory.policies AS p ON p.relation = r.source"
+        " WHERE proc_name = 'policy_refresh_continuous_aggregate'",
     )
-    assert starts_before_retention
+    assert starts_before_retention == [(True,)] * len(rollups)
 
 
 @pytest.mark.editions("community")
@@ -140,7 +160,7 @@ async def test_the_aggregate_is_real_time_and_its_policy_refreshes_it(database_u
         "_timescaledb_functions.cagg_watermark((SELECT mat_hypertable_id"
         " FROM _timescaledb_catalog.continuous_agg WHERE user_view_name = 'llm_usage_15m')))"
     )
-    (job,) = [row[3] for row in query(database_url, JOBS) if "refresh" in row[0]]
+    job = refresh_job(database_url)
     async with Store.open(database_url) as store:
         await store.write_spans(traffic(300, over=timedelta(hours=5), ago=timedelta(hours=1)))
         assert query(database_url, USAGE) == query(database_url, RECOUNT_USAGE)
@@ -159,7 +179,7 @@ async def test_the_aggregate_is_real_time_and_its_policy_refreshes_it(database_u
 @pytest.mark.editions("community")
 async def test_a_refresh_job_that_rested_for_days_leaves_no_hole(database_url: str) -> None:
     """Days that passed while no job could run are in the usage once it runs again."""
-    (job,) = [row[3] for row in query(database_url, JOBS) if "refresh" in row[0]]
+    job = refresh_job(database_url)
     async with Store.open(database_url) as store:
         for days in range(6, 0, -1):
             await store.write_spans([span(days, start_time=now() - timedelta(days=days))])
@@ -200,15 +220,16 @@ async def test_maintain_drops_what_is_too_old_and_nothing_else(
         query(
             database_url,
             "UPDATE observatory.policies SET retention = '10 days'"
-            " WHERE relation <> 'llm_usage_15m'",
+            " WHERE relation NOT IN (SELECT name FROM observatory_private.rollups)",
         )
         report = await maintain(pool)
-        assert len(report.dropped) == 4
+        facts = [line for line in report.dropped if line.partition(":")[0] in HYPERTABLES]
+        assert len(facts) == 4
         for relation in ("spans", "logs", "metric_points", "trace_days"):
             assert query(database_url, f"SELECT count(*) FROM observatory.{relation}") == [(1,)]
         assert query(database_url, USAGE) == before
         unit = "chunks" if edition == "apache" else "rows"
-        assert all(unit in line for line in report.dropped)
+        assert all(unit in line for line in facts)
 
 
 async def test_a_rollup_is_never_refreshed_where_spans_are_gone(database_url: str) -> None:
@@ -234,4 +255,4 @@ async def test_a_rollup_is_never_refreshed_where_spans_are_gone(database_url: st
         assert query(database_url, USAGE) == before
         await Rollups(pool).refresh()
         assert query(database_url, USAGE) == before
-        assert (await Rollups(pool).status()).pending_buckets == 0
+        assert await pending(Rollups(pool)) == 0

@@ -76,8 +76,8 @@ async def _by_sql(stage: Stage, range_: TimeRange) -> tuple[str, dict[str | None
         with translate_failures():
             records = await pool.fetch(query, store.project_id, range_.start, range_.end)
         found = [Latency(**dict(record)) for record in records]
-        status = await Rollups(pool).status()
-    return status.edition, {latency.model: latency for latency in found}
+        statuses = await Rollups(pool).status()
+    return statuses[0].edition, {latency.model: latency for latency in found}
 
 
 async def _instructive(traces: TraceRepository, range_: TimeRange) -> Trace:

@@ -1,6 +1,18 @@
 """Work that keeps the database right and small: the rollups' refresh, and the retention."""
 
 from observatory_store.maintenance.maintain import MaintainReport, maintain
-from observatory_store.maintenance.rollups import Rollups, RollupStatus, keep_refreshed
+from observatory_store.maintenance.rollups import (
+    BackfillProgress,
+    Rollups,
+    RollupStatus,
+    keep_refreshed,
+)
 
-__all__ = ["MaintainReport", "RollupStatus", "Rollups", "keep_refreshed", "maintain"]
+__all__ = [
+    "BackfillProgress",
+    "MaintainReport",
+    "RollupStatus",
+    "Rollups",
+    "keep_refreshed",
+    "maintain",
+]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from observatory_store.database import Connection, Pool
+from observatory_store.maintenance.rollups import LOCK
 from observatory_store.sql import load
 
 _SQL = load("maintenance")
 _ROWS_A_STATEMENT = 10_000
 _SECONDS = 600.0
-_PLAIN_TABLES = frozenset({"llm_usage_15m"})
 
 
 async def drop_expired(pool: Pool) -> list[str]:
@@ -24,7 +24,10 @@ async def drop_expired(pool: Pool) -> list[str]:
         lines = []
         for row in await connection.fetch(_SQL["retention"]):
             relation, cut = row["relation"], row["cut"]
-            if relation in _PLAIN_TABLES or edition == "postgres":
+            if row["is_rollup"]:
+                dropped = await _expire(connection, relation, cut)
+                unit = "rows"
+            elif edition == "postgres":
                 dropped = await _delete(connection, relation, cut)
                 unit = "rows"
             elif edition == "apache":
@@ -40,6 +43,8 @@ async def drop_expired(pool: Pool) -> list[str]:
 async def _drop_chunks(connection: Connection, relation: str, cut: datetime) -> int:
     by_date = relation == "trace_days"
     async with connection.transaction():
+        # A chunk that is dropped is gone for a refresh that began before as well.
+        await connection.execute(_SQL["lock_until_committed"], LOCK, timeout=_SECONDS)
         await connection.execute(_SQL["note_complete_from"], relation, cut)
         dropped: int = await connection.fetchval(
             _SQL["drop_chunks_by_date" if by_date else "drop_chunks"],
@@ -62,3 +67,15 @@ async def _delete(connection: Connection, relation: str, cut: datetime) -> int:
         deleted += count
         if count < _ROWS_A_STATEMENT:
             return deleted
+
+
+async def _expire(connection: Connection, rollup: str, cut: datetime) -> int:
+    await connection.execute(_SQL["note_complete_from"], rollup, cut)
+    expired = 0
+    while True:
+        count: int = await connection.fetchval(
+            _SQL["expire_rollup"], rollup, cut, _ROWS_A_STATEMENT, timeout=_SECONDS
+        )
+        expired += count
+        if count < _ROWS_A_STATEMENT:
+            return expired

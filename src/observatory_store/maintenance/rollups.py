@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
+import asyncpg
 import msgspec
 
 from observatory_store.database import Connection, Pool, translate_failures
-from observatory_store.errors import UnavailableError
+from observatory_store.errors import (
+    InvalidInputError,
+    ObservatoryError,
+    RefreshError,
+    UnavailableError,
+)
 from observatory_store.sql import load
 
 _SQL = load("maintenance")
-_LOCK = 0x6F62735F726F6C6C  # "obs_roll"
-_BUCKETS_A_STATEMENT = 500
+LOCK = 0x6F62735F726F6C6C  # "obs_roll"
+"""Key of the advisory lock of whoever refreshes, or drops what a refresh might read."""
+_AT_ONCE = timedelta(days=5)
+_DAY = timedelta(days=1)
 _SECONDS = 6 * 3600.0
 """Longest that one statement of a refresh may take."""
 
@@ -32,7 +41,7 @@ class RollupStatus(msgspec.Struct, frozen=True, kw_only=True):
     rollup: str
     edition: str
     pending_buckets: int
-    """Quarter-hours that wait for a refresh. On apache and postgres they are read from raw spans
+    """Parts of it that wait for a refresh. On apache and postgres they are counted at each query
     meanwhile; on community they are shown as of the last refresh."""
     oldest_pending: datetime | None
     """Since when the oldest of them waits."""
@@ -42,29 +51,45 @@ class RollupStatus(msgspec.Struct, frozen=True, kw_only=True):
         return self.oldest_pending is not None and now - self.oldest_pending > OVERDUE
 
 
+class BackfillProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """One day that was counted anew, in all rollups."""
+
+    day: date
+    days_done: int
+    days: int
+
+
+class _Rollup(msgspec.Struct, frozen=True):
+    name: str
+    unit: timedelta
+    """What is counted at once."""
+
+    @property
+    def units_a_statement(self) -> int:
+        return max(1, _AT_ONCE // self.unit)
+
+
 class Rollups:
     """The rollups of one database."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def status(self) -> RollupStatus:
-        """Return how far the rollups are behind."""
+    async def status(self) -> list[RollupStatus]:
+        """Return how far each rollup is behind, in the order of their refresh."""
         with translate_failures():
             async with self._pool.acquire() as connection:
-                pending = await connection.fetchrow(_SQL["pending"])
-                return RollupStatus(
-                    rollup="llm_usage_15m",
-                    edition=await connection.fetchval(_SQL["edition"]),
-                    pending_buckets=pending["buckets"],
-                    oldest_pending=pending["oldest"],
-                )
+                return [RollupStatus(**row) for row in await connection.fetch(_SQL["pending"])]
 
     async def refresh(self) -> int:
-        """Bring the rollups up to their spans; return how many noted quarter-hours that were.
+        """Bring all rollups up to their spans; return how many noted quarter-hours that were.
 
         Waits for a refresh that another process has under way. Tries twice: after a failover the
         pool may first give out a connection to what was there before.
+
+        Raises:
+            RefreshError: the server refused to refresh a rollup; the others are refreshed.
+
         """
         try:
             return await self._refresh()
@@ -74,28 +99,51 @@ class Rollups:
     async def _refresh(self) -> int:
         with translate_failures():
             async with self._pool.acquire() as connection, _locked(connection):
-                refreshed = await _refresh_noted(connection)
-                if await connection.fetchval(_SQL["edition"]) == "community":
-                    window = await connection.fetchrow(_SQL["refresh_window"])
-                    await connection.execute(
-                        _SQL["refresh_aggregate"],
-                        window["oldest"],
-                        window["newest"],
-                        timeout=_SECONDS,
-                    )
-                return refreshed
+                noted: int = await connection.fetchval(_SQL["take_over"])
+                await _each(connection, _refresh_whole)
+                return noted
 
     async def refresh_noted(self) -> int | None:
-        """Refresh what is noted, unless another process is at it; then return None."""
+        """Refresh what is noted and has ended; return None if another process is at it."""
         with translate_failures():
             async with self._pool.acquire() as connection:
-                if not await connection.fetchval(_SQL["try_lock"], _LOCK):
+                if not await connection.fetchval(_SQL["try_lock"], LOCK):
                     return None
                 try:
                     await connection.execute(_SQL["take_your_time"])
-                    return await _refresh_noted(connection)
+                    noted: int = await connection.fetchval(_SQL["take_over"])
+                    await _each(connection, _refresh_stale)
+                    return noted
                 finally:
                     await _unlock(connection)
+
+    async def backfill(
+        self, start: datetime | None = None, end: datetime | None = None
+    ) -> AsyncIterator[BackfillProgress]:
+        """Count the UTC days of the range anew in all rollups, oldest first; yield each when done.
+
+        For rollups that are younger than their spans, or whose rows somebody has damaged. Only days
+        whose spans are all still there are counted. What was done stays if it is stopped.
+
+        Args:
+            start: beginning of the range; by default of the oldest span.
+            end: end of the range; by default the present.
+
+        Raises:
+            InvalidInputError: the range is empty.
+            RefreshError: the server refused to refresh a rollup.
+
+        """
+        if start is not None and end is not None and start >= end:
+            raise InvalidInputError("the range to backfill is empty: it begins after its end")
+        with translate_failures():
+            async with self._pool.acquire() as connection, _locked(connection):
+                found = await connection.fetchrow(_SQL["days_of_spans"])
+                days = _days(found["first"], found["last"], start, end)
+                for done, day in enumerate(days, start=1):
+                    begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
+                    await _each(connection, partial(_recount, start=begin, end=begin + _DAY))
+                    yield BackfillProgress(day=day, days_done=done, days=len(days))
 
 
 async def keep_refreshed(pool: Pool, *, seconds: float = 30.0) -> None:
@@ -105,20 +153,31 @@ async def keep_refreshed(pool: Pool, *, seconds: float = 30.0) -> None:
         await asyncio.sleep(seconds)
         try:
             await rollups.refresh_noted()
-        except UnavailableError as error:
+        except ObservatoryError as error:
             logger.warning("rollups not refreshed: %s", error)
         except Exception:
             # Whatever it is, the next round may do better; without this there would be none.
             logger.exception("rollups not refreshed")
 
 
+def _days(
+    first: date | None, last: date | None, start: datetime | None, end: datetime | None
+) -> list[date]:
+    if first is None or last is None:
+        return []
+    if start is not None:
+        first = max(first, start.astimezone(UTC).date())
+    if end is not None:
+        last = min(last, (end.astimezone(UTC) - timedelta(microseconds=1)).date())
+    return [first + _DAY * n for n in range((last - first).days + 1)]
+
+
 @asynccontextmanager
 async def _locked(connection: Connection) -> AsyncIterator[None]:
-    # The other's refresh may well take longer than a statement may.
+    # The other's refresh, or that of a job, may well take longer than a statement may.
     await connection.execute(_SQL["take_your_time"])
     await connection.execute(_SQL["wait_for_locks"])
-    await connection.execute(_SQL["lock"], _LOCK, timeout=_SECONDS)
-    await connection.execute(_SQL["wait_no_longer"])
+    await connection.execute(_SQL["lock"], LOCK, timeout=_SECONDS)
     try:
         yield
     finally:
@@ -128,30 +187,77 @@ async def _locked(connection: Connection) -> AsyncIterator[None]:
 async def _unlock(connection: Connection) -> None:
     # With a connection that is lost the lock went too, and its loss is the error to be told.
     if not connection.is_closed():
-        await connection.execute(_SQL["unlock"], _LOCK)
+        await connection.execute(_SQL["unlock"], LOCK)
 
 
-async def _refresh_noted(connection: Connection) -> int:
-    if await connection.fetchval(_SQL["edition"]) == "community":
-        return await _refresh_noted_windows(connection)
-    refreshed = 0
-    while count := await connection.fetchval(
-        _SQL["refresh_changed"], _BUCKETS_A_STATEMENT, timeout=_SECONDS
-    ):
-        refreshed += count
-    return refreshed
+async def _each(
+    connection: Connection, refresh: Callable[[Connection, _Rollup], Awaitable[None]]
+) -> None:
+    """Refresh all rollups, finest first; one that fails does not keep back the others."""
+    failures = []
+    for row in await connection.fetch(_SQL["stored_rollups"]):
+        rollup = _Rollup(row["name"], row["unit"])
+        try:
+            with translate_failures():
+                await refresh(connection, rollup)
+        except asyncpg.PostgresError as error:
+            failure = RefreshError(f"{rollup.name} could not be refreshed: {error}")
+            failure.__cause__ = error
+            failures.append(failure)
+    if failures:
+        raise failures[0]
 
 
-async def _refresh_noted_windows(connection: Connection) -> int:
-    oldest = (await connection.fetchrow(_SQL["refresh_window"]))["oldest"]
-    refreshed = 0
-    for window in await connection.fetch(_SQL["noted_windows"]):
-        # A window that raw no longer has whole would wipe what the aggregate still knows of it.
-        first = window["first"] if oldest is None else max(window["first"], oldest)
-        if first < window["last"]:
-            await connection.execute(
-                _SQL["refresh_aggregate"], first, window["last"], timeout=_SECONDS
-            )
-        await connection.execute(_SQL["forget_noted"], window["rows"])
-        refreshed += window["buckets"]
-    return refreshed
+async def _refresh_whole(connection: Connection, rollup: _Rollup) -> None:
+    """Bring the rollup up to its source, the current buckets too."""
+    await _refresh_stale(connection, rollup, ended=False)
+    if await _is_aggregate(connection):
+        await _refresh_window(connection, rollup, None, None)
+
+
+async def _refresh_stale(connection: Connection, rollup: _Rollup, *, ended: bool = True) -> None:
+    """Count what was taken over for the rollup; unless ``ended``, also what still goes on."""
+    if not await _is_aggregate(connection):
+        while await connection.fetchval(
+            _SQL["recount"], rollup.name, ended, rollup.units_a_statement, timeout=_SECONDS
+        ):
+            pass
+        return
+    for window in await connection.fetch(_SQL["stale_windows"], rollup.name):
+        await _refresh_window(connection, rollup, window["first"], window["last"])
+    await connection.execute(_SQL["forget_stale"], rollup.name)
+
+
+async def _recount(connection: Connection, rollup: _Rollup, start: datetime, end: datetime) -> None:
+    """Count the rollup anew in a range, whether it is known to be stale or not."""
+    if await _is_aggregate(connection):
+        await _refresh_window(connection, rollup, start, end, force=True)
+    else:
+        await connection.execute(_SQL["mark_stale"], rollup.name, start, end)
+        await _refresh_stale(connection, rollup, ended=False)
+
+
+async def _is_aggregate(connection: Connection) -> bool:
+    edition: str = await connection.fetchval(_SQL["edition"])
+    return edition == "community"
+
+
+async def _refresh_window(
+    connection: Connection,
+    rollup: _Rollup,
+    start: datetime | None,
+    end: datetime | None,
+    *,
+    force: bool = False,
+) -> None:
+    """Have TimescaleDB refresh the part of the range whose source is whole and that has ended."""
+    window = await connection.fetchrow(_SQL["whole_window"], rollup.name, start, end)
+    if window is not None:
+        await connection.execute(
+            _SQL["refresh_aggregate"],
+            rollup.name,
+            window["first"],
+            window["last"],
+            force,
+            timeout=_SECONDS,
+        )

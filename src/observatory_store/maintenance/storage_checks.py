@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
 from observatory_store.database import Connection
 from observatory_store.maintenance.finding import Finding, ok, problem, warning
 from observatory_store.maintenance.rollups import OVERDUE
@@ -40,16 +44,14 @@ async def check_policies(connection: Connection) -> list[Finding]:
                     _disagreement(row["relation"], row["target"], kind, expected, actual)
                 )
     for row in await connection.fetch(_SQL["refresh_jobs"]):
+        to_do = f"Run SELECT observatory_private.apply_rollup_policies('{row['relation']}')."
         if not row["is_there"]:
             findings.append(
                 problem(
                     "policies",
-                    f"No job refreshes {row['relation']}: usage is counted from spans at each "
-                    "query, and is lost with them.",
-                    f"Run SELECT add_continuous_aggregate_policy('observatory_private."
-                    f"{row['relation']}', start_offset => interval '{row['retention']}' - interval "
-                    "'2 days', end_offset => interval '15 minutes', schedule_interval => interval "
-                    "'5 minutes').",
+                    f"No job refreshes {row['relation']}: it is counted from {row['source']} at "
+                    "each query, and is lost with them.",
+                    to_do,
                 )
             )
         elif not row["is_safe"]:
@@ -57,10 +59,9 @@ async def check_policies(connection: Connection) -> list[Finding]:
                 problem(
                     "policies",
                     f"The refresh of {row['relation']} looks back "
-                    f"{row['start_offset'] or 'for ever'}, and spans are kept {row['retention']}: "
-                    "it wipes the usage whose spans are gone.",
-                    "Add the refresh policy anew, with a start_offset two days shorter than the "
-                    "retention of spans.",
+                    f"{row['start_offset'] or 'for ever'}, and {row['source']} are kept "
+                    f"{row['retention']}: it wipes the usage whose {row['source']} are gone.",
+                    to_do,
                 )
             )
     return findings or [ok("policies", "TimescaleDB's jobs carry out the policies as they are.")]
@@ -172,8 +173,7 @@ async def check_retention(connection: Connection) -> list[Finding]:
     """Tell which relations hold what `maintain` should have dropped (apache and postgres)."""
     findings = []
     for row in await connection.fetch(_SQL["expected_gone"]):
-        query = _SQL.get(f"oldest_{row['relation']}")
-        oldest = await connection.fetchval(query, row["before"]) if query else None
+        oldest = await _oldest(connection, row)
         if oldest is not None:
             findings.append(
                 problem(
@@ -184,6 +184,18 @@ async def check_retention(connection: Connection) -> list[Finding]:
                 )
             )
     return findings or [ok("retention", "Nothing is older than its retention says.")]
+
+
+async def _oldest(connection: Connection, row: Mapping[str, Any]) -> datetime | None:
+    """Return the time of the relation's oldest row from before ``before``."""
+    relation, before = row["relation"], row["before"]
+    if row["is_rollup"]:
+        oldest: datetime | None = await connection.fetchval(
+            _SQL["oldest_in_rollup"], relation, before
+        )
+    else:
+        oldest = await connection.fetchval(_SQL[f"oldest_{relation}"], before)
+    return oldest
 
 
 async def check_prices(connection: Connection) -> list[Finding]:

@@ -31,6 +31,7 @@ from observatory_store.sql import load
 MOST_SPANS = 1000
 MOST_PAYLOAD_BYTES = 32 * 1024 * 1024
 MOST_MESSAGES_OF_A_TRACE = 10_000
+MOST_MESSAGE_BYTES = 8 * 1024 * 1024
 
 _LATEST_LOG = timedelta(minutes=1)
 """How long after a trace's end a log record of it may be dated."""
@@ -158,7 +159,8 @@ class SpanRepository(Session):
         records = await self.fetch(
             _SQL["messages_of_trace"],
             *(self.project_id, trace_id, first, last + _LATEST_LOG),
-            *(sorted(span_ids), sorted(messages.EVENT_NAMES), MOST_MESSAGES_OF_A_TRACE),
+            *(sorted(span_ids), sorted(messages.EVENT_NAMES)),
+            *(MOST_MESSAGES_OF_A_TRACE, MOST_MESSAGE_BYTES),
         )
         of_span: dict[bytes, list[messages.MessageEvent]] = defaultdict(list)
         for record in records:

@@ -5,9 +5,6 @@ SET statement_timeout = 0
 -- name: wait_for_locks
 SET lock_timeout = 0
 
--- name: wait_no_longer
-RESET lock_timeout
-
 -- name: edition
 SELECT observatory.edition()
 
@@ -21,75 +18,85 @@ SELECT pg_try_advisory_lock($1)
 SELECT pg_advisory_unlock($1)
 
 -- name: pending
-SELECT count(DISTINCT (project_id, bucket)) AS buckets, min(noted_at) AS oldest
-FROM observatory_private.changed_buckets
-
--- name: refresh_changed
--- One statement, so that all of it sees one snapshot: a quarter-hour that somebody changes meanwhile is
--- noted by a row that this does not see, does not delete, and the next refresh finds.
-WITH due AS (
-    SELECT DISTINCT project_id, bucket
-    FROM observatory_private.changed_buckets
-    ORDER BY bucket, project_id
-    LIMIT $1
-),
-whole AS (
-    SELECT due.*
-    FROM due
-    JOIN observatory_private.changed_whole_buckets USING (project_id, bucket)
-),
-noted AS (
-    DELETE FROM observatory_private.changed_buckets AS c
-    USING due
-    WHERE c.project_id = due.project_id
-        AND c.bucket = due.bucket
-),
-stale AS (
-    DELETE FROM observatory_private.llm_usage_15m_history AS h
-    USING whole
-    WHERE h.project_id = whole.project_id
-        AND h.bucket = whole.bucket
-),
-fresh AS (
-    INSERT INTO observatory_private.llm_usage_15m_history
-    SELECT whole.bucket, whole.project_id, u.*
-    FROM whole
-    CROSS JOIN LATERAL observatory_private.count_llm_usage(whole.project_id, whole.bucket) AS u
-)
-SELECT count(*) FROM due
-
--- name: noted_windows
--- Runs of adjacent quarter-hours, oldest first, with the rows that note them.
-WITH noted AS (
-    SELECT ctid, bucket,
-        bucket - interval '15 minutes' * dense_rank() OVER (ORDER BY bucket) AS run
-    FROM observatory_private.changed_buckets
-)
 SELECT
-    min(bucket) AS first,
-    max(bucket) + interval '15 minutes' AS last,
-    count(DISTINCT bucket) AS buckets,
-    array_agg(ctid::text) AS rows
-FROM noted
+    r.name AS rollup,
+    observatory.edition() AS edition,
+    count(DISTINCT (p.bucket, p.project_id)) FILTER (WHERE p.rollup IS NOT NULL) AS pending_buckets,
+    min(p.since) AS oldest_pending
+FROM observatory_private.rollups AS r
+LEFT JOIN observatory_private.pending_buckets AS p ON p.rollup = r.name
+WHERE r.is_stored
+GROUP BY r.name
+ORDER BY r.refresh_order
+
+-- name: stored_rollups
+SELECT name, unit FROM observatory_private.rollups WHERE is_stored ORDER BY refresh_order
+
+-- name: take_over
+SELECT observatory_private.take_over_changes()
+
+-- name: recount
+SELECT observatory_private.recount($1, CASE WHEN $2 THEN now() ELSE 'infinity' END, $3)
+
+-- name: stale_windows
+-- Runs of adjacent buckets, oldest first.
+WITH stale AS (
+    SELECT DISTINCT s.bucket, r.unit
+    FROM observatory_private.stale_buckets AS s
+    JOIN observatory_private.rollups AS r ON r.name = s.rollup
+    WHERE s.rollup = $1
+),
+numbered AS (
+    SELECT bucket, unit, bucket - unit * row_number() OVER (ORDER BY bucket) AS run
+    FROM stale
+    WHERE bucket >= (SELECT observatory_private.whole_from($1))
+)
+SELECT min(bucket) AS first, max(bucket + unit) AS last
+FROM numbered
 GROUP BY run
-ORDER BY first
+ORDER BY 1
 
--- name: forget_noted
-DELETE FROM observatory_private.changed_buckets
-WHERE ctid = ANY ($1::text[]::tid[])
+-- name: forget_stale
+DELETE FROM observatory_private.stale_buckets WHERE rollup = $1
 
--- name: refresh_window
-SELECT
-    observatory_private.oldest_kept('spans') AS oldest,
-    date_bin('15 minutes', now(), '2000-01-01T00:00:00Z') AS newest
+-- name: whole_window
+-- Up to the present: a bucket that still goes on would be materialized as it is now.
+SELECT first, last
+FROM (
+    SELECT
+        greatest($2::timestamptz, observatory_private.whole_from(name)) AS first,
+        least($3::timestamptz, date_bin(width, now(), '2000-01-01T00:00:00Z')) AS last
+    FROM observatory_private.rollups
+    WHERE name = $1
+) AS whole
+WHERE first < last
+
+-- name: days_of_spans
+SELECT min(day) AS first, max(day) AS last FROM observatory.trace_days
+
+-- name: mark_stale
+INSERT INTO observatory_private.stale_buckets (rollup, bucket, project_id, noted_at)
+SELECT r.name, u.bucket, d.project_id, now()
+FROM observatory_private.rollups AS r
+CROSS JOIN (
+    SELECT DISTINCT project_id
+    FROM observatory.trace_days
+    WHERE day >= ($2::timestamptz AT TIME ZONE 'UTC')::date
+        AND day < ($3::timestamptz AT TIME ZONE 'UTC')::date
+) AS d
+CROSS JOIN LATERAL generate_series($2, $3 - r.unit, r.unit) AS u (bucket)
+WHERE r.name = $1
+ON CONFLICT DO NOTHING
 
 -- name: refresh_aggregate
-CALL refresh_continuous_aggregate('observatory_private.llm_usage_15m', $1::timestamptz, $2::timestamptz)
+CALL refresh_continuous_aggregate(
+    ('observatory_private.' || $1::text)::regclass, $2::timestamptz, $3::timestamptz, force => $4)
 
 -- name: retention
 SELECT
     relation,
-    date_bin('1 day', now() - retention, '2000-01-01T00:00:00Z') AS cut
+    date_bin('1 day', now() - retention, '2000-01-01T00:00:00Z') AS cut,
+    relation IN (SELECT name FROM observatory_private.rollups) AS is_rollup
 FROM observatory.policies
 WHERE retention IS NOT NULL
 ORDER BY relation
@@ -127,18 +134,27 @@ WHERE ctid = ANY (ARRAY(SELECT ctid FROM observatory.metric_points WHERE time < 
 DELETE FROM observatory.logs
 WHERE ctid = ANY (ARRAY(SELECT ctid FROM observatory.logs WHERE time < $1 LIMIT $2))
 
--- name: delete_llm_usage_15m
-DELETE FROM observatory_private.llm_usage_15m_history
-WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM observatory_private.llm_usage_15m_history WHERE bucket < $1 LIMIT $2))
+-- name: expire_rollup
+SELECT observatory_private.expire_rollup($1, $2, $3)
+
+-- name: lock_until_committed
+SELECT pg_advisory_xact_lock($1)
 
 -- name: rollup_lag
 SELECT
     count(DISTINCT (project_id, bucket)) AS buckets,
-    count(*) AS notes,
-    coalesce(extract(epoch FROM now() - min(noted_at)), 0)::double precision AS seconds,
-    pg_total_relation_size('observatory_private.changed_buckets') AS bytes
-FROM observatory_private.changed_buckets
+    (SELECT count(*) FROM observatory_private.changed_buckets) AS notes,
+    coalesce(extract(epoch FROM now() - min(since)), 0)::double precision AS seconds,
+    pg_total_relation_size('observatory_private.changed_buckets')
+        + pg_total_relation_size('observatory_private.stale_buckets') AS bytes
+FROM (
+    SELECT project_id, bucket, noted_at AS since FROM observatory_private.changed_buckets
+    UNION ALL
+    SELECT s.project_id, s.bucket, greatest(s.noted_at, s.bucket + r.unit)
+    FROM observatory_private.stale_buckets AS s
+    JOIN observatory_private.rollups AS r ON r.name = s.rollup
+    WHERE s.bucket + r.unit <= now()
+) AS waiting
 
 -- name: limit_measuring
 SET LOCAL statement_timeout = 1000; SET LOCAL lock_timeout = 200
@@ -271,7 +287,8 @@ WITH job AS (
 SELECT
     p.relation,
     CASE
-        WHEN p.relation = 'llm_usage_15m' THEN 'observatory_private.llm_usage_15m'
+        WHEN p.relation IN (SELECT name FROM observatory_private.rollups)
+            THEN 'observatory_private.' || p.relation
         ELSE 'observatory.' || p.relation
     END AS target,
     p.retention::text AS retention,
@@ -288,20 +305,21 @@ ORDER BY p.relation
 
 -- name: refresh_jobs
 SELECT
-    a.view_name AS relation,
+    r.name AS relation,
+    r.source,
     j.job_id IS NOT NULL AS is_there,
     j.config ->> 'start_offset' AS start_offset,
     p.retention::text AS retention,
     p.retention IS NULL
         OR coalesce((j.config ->> 'start_offset')::interval < p.retention, false) AS is_safe
-FROM timescaledb_information.continuous_aggregates AS a
-JOIN observatory.policies AS p ON p.relation = 'spans'
+FROM observatory_private.rollups AS r
+JOIN observatory.policies AS p ON p.relation = r.source
 LEFT JOIN timescaledb_information.jobs AS j
-    ON j.hypertable_schema = a.view_schema
-    AND j.hypertable_name = a.view_name
+    ON j.hypertable_schema = 'observatory_private'
+    AND j.hypertable_name = r.name
     AND j.proc_name = 'policy_refresh_continuous_aggregate'
-WHERE a.view_schema = 'observatory_private'
-ORDER BY 1
+WHERE r.is_stored
+ORDER BY r.refresh_order
 
 -- name: unpriced
 SELECT provider, model, sum(unpriced_requests)::bigint AS requests
@@ -318,7 +336,8 @@ SELECT
     relation,
     retention::text AS retention,
     date_bin('1 day', now() - retention, '2000-01-01T00:00:00Z') - interval '2 days'
-        - greatest(coalesce(chunk_interval, '1 day') - interval '1 day', interval '0') AS before
+        - greatest(coalesce(chunk_interval, '1 day') - interval '1 day', interval '0') AS before,
+    relation IN (SELECT name FROM observatory_private.rollups) AS is_rollup
 FROM observatory.policies
 WHERE retention IS NOT NULL
 ORDER BY relation
@@ -339,8 +358,8 @@ SELECT min(time) FROM observatory.metric_points WHERE time < $1
 -- name: oldest_logs
 SELECT min(time) FROM observatory.logs WHERE time < $1
 
--- name: oldest_llm_usage_15m
-SELECT min(bucket) FROM observatory_private.llm_usage_15m_history WHERE bucket < $1
+-- name: oldest_in_rollup
+SELECT observatory_private.oldest_in_rollup($1, $2)
 
 -- name: text_index_commands
 -- What makes an index for each finished day that lacks one, and removes those of columnar or older days.

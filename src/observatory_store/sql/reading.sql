@@ -47,6 +47,7 @@ FROM (
             + coalesce(octet_length(p.tool_definitions), 0)
             + coalesce(octet_length(p.tool_arguments), 0)
             + coalesce(octet_length(p.tool_result), 0)
+            + coalesce(octet_length(p.content_attributes), 0)
         ) OVER (ORDER BY p.start_time, p.span_id ROWS UNBOUNDED PRECEDING) AS bytes
     FROM observatory.span_payloads AS p
     WHERE p.project_id = $1
@@ -59,21 +60,31 @@ WHERE p.bytes <= $6
     OR p.number = 1
 
 -- name: messages_of_trace
-SELECT
-    l.span_id,
-    coalesce(l.event_name, l.attributes ->> 'event.name', l.attributes ->> 'event_name') AS name,
-    l.body,
-    l.attributes
-FROM observatory.logs AS l
-WHERE l.project_id = $1
-    AND l.trace_id = $2
-    AND l.time >= $3
-    AND l.time <= $4
-    AND l.span_id = ANY ($5::bytea[])
-    AND coalesce(l.event_name, l.attributes ->> 'event.name', l.attributes ->> 'event_name')
-        = ANY ($6::text[])
-ORDER BY l.time, l.time_nanos, l.observed_time, l.observed_nanos
-LIMIT $7
+-- The first ones, with $8 bytes together as they are stored, or $7 of them.
+SELECT m.span_id, m.name, m.body, m.attributes
+FROM (
+    SELECT
+        l.span_id,
+        l.body,
+        l.attributes,
+        coalesce(l.event_name, l.attributes ->> 'event.name', l.attributes ->> 'event_name')
+            AS name,
+        row_number() OVER by_time AS number,
+        sum(coalesce(pg_column_size(l.body), 0) + coalesce(pg_column_size(l.attributes), 0))
+            OVER (by_time ROWS UNBOUNDED PRECEDING) AS bytes
+    FROM observatory.logs AS l
+    WHERE l.project_id = $1
+        AND l.trace_id = $2
+        AND l.time >= $3
+        AND l.time <= $4
+        AND l.span_id = ANY ($5::bytea[])
+        AND coalesce(l.event_name, l.attributes ->> 'event.name', l.attributes ->> 'event_name')
+            = ANY ($6::text[])
+    WINDOW by_time AS (ORDER BY l.time, l.time_nanos, l.observed_time, l.observed_nanos)
+) AS m
+WHERE m.number <= $7
+    AND (m.bytes <= $8 OR m.number = 1)
+ORDER BY m.number
 
 -- name: resources_by_id
 SELECT r.*
@@ -197,6 +208,7 @@ FROM (
             + coalesce(octet_length(p.system_instructions), 0)
             + coalesce(octet_length(p.tool_arguments), 0)
             + coalesce(octet_length(p.tool_result), 0)
+            + coalesce(octet_length(p.content_attributes), 0)
         ) OVER so_far AS bytes
     FROM observatory.span_payloads AS p
     WHERE p.project_id = $1

@@ -108,6 +108,7 @@ PAYLOAD_COLUMNS = (
     "structured",
 )
 
+_QUARTER_HOUR_SECONDS = 15 * 60
 _TRACE_DIGITS, _SPAN_DIGITS = 32, 16
 _NO_TRACE, _NO_SPAN = "0" * _TRACE_DIGITS, "0" * _SPAN_DIGITS
 _KINDS = frozenset(get_args(SpanKind))
@@ -200,11 +201,15 @@ async def _merge(batch: Batch, accepted: Sequence[_Accepted]) -> TraceDays:
 async def _note_changed(batch: Batch, stored: Sequence[_Accepted]) -> None:
     before = batch.limits.changed_before(batch.now)
     buckets = {
-        (one.project_id, _quarter_hour(span.start_time))
+        (one.project_id, span.start_time.timestamp() // _QUARTER_HOUR_SECONDS)
         for _, one, span in stored
-        if span.is_inference and span.start_time < before
+        if span.start_time < before
     }
-    await batch.copy("observatory_private.changed_buckets", ("project_id", "bucket"), buckets)
+    records = [
+        (project_id, datetime.fromtimestamp(number * _QUARTER_HOUR_SECONDS, UTC))
+        for project_id, number in buckets
+    ]
+    await batch.copy("observatory_private.changed_buckets", ("project_id", "bucket"), records)
 
 
 def _refusal(span: Span, limits: Limits, now: datetime) -> str | None:
@@ -242,11 +247,6 @@ def _end(span: Span) -> datetime:
         return span.start_time + timedelta(microseconds=span.duration_us)
     except OverflowError:
         return datetime.max.replace(tzinfo=span.start_time.tzinfo)
-
-
-def _quarter_hour(time: datetime) -> datetime:
-    time = time.astimezone(UTC)
-    return time.replace(minute=time.minute - time.minute % 15, second=0, microsecond=0)
 
 
 def _span_records(
