@@ -103,7 +103,7 @@ async def test_reads_are_traced(database_url: str, collector: Collector) -> None
     }
     assert {one.name for one in collector.spans} == {
         *("POST /v1/traces", "commit", "GET /api/v1/spans", "list_spans", "resources_by_id"),
-        *("GET /api/v1/traces/{trace_id}", "trace_summary", "HTTP"),
+        *("floor_of_spans", "GET /api/v1/traces/{trace_id}", "trace_summary", "HTTP"),
     }
     assert set(collector.paths) == {"/v1/traces"}
     (resource,) = {
@@ -125,7 +125,14 @@ async def test_every_query_of_a_route_has_its_name(database_url: str, collector:
     names = {one.name for one in collector.spans if one.kind == Span.SPAN_KIND_CLIENT}
     assert names == {
         *("commit", "list_logs", "list_metrics", "list_points", "usage", "list_traces"),
-        *("trace_summary", "spans_of_trace", "payloads_of_trace", "resources_by_id"),
+        *(
+            "floor_of_traces",
+            "floor_of_logs",
+            "trace_summary",
+            "spans_of_trace",
+            "payloads_of_trace",
+            "resources_by_id",
+        ),
     }
 
 
@@ -178,7 +185,7 @@ async def test_what_failed_is_marked(database_url: str, collector: Collector) ->
         ("POST /v1/traces", "503"),
         ("commit", "UndefinedTableError"),
         ("GET /api/v1/spans", "503"),
-        ("list_spans", "UndefinedTableError"),
+        ("floor_of_spans", "UndefinedTableError"),
     }
 
 
