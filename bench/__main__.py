@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from bench import growth, latency, report
+from bench import growth, latency, pieces, report
 from bench.copying import BATCH
 from bench.forms import Load
 from bench.sizes import bytes_a_span
@@ -46,7 +46,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--server", choices=["auto", "wheel", "local"], default="auto")
     parser.add_argument(
-        "--only", choices=["spans", "logs", "metrics", "latency", "growth"], action="append"
+        "--only",
+        choices=["spans", "logs", "metrics", "latency", "pieces", "growth"],
+        action="append",
     )
     parser.add_argument("--full", action="store_true", help="with growth to 20 million spans")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
@@ -64,7 +66,7 @@ class Benchmark:
     async def run(self) -> dict[str, Any]:
         """Print and return all figures."""
         arguments = self.arguments
-        everything = ["spans", "logs", "metrics", "latency"] + ["growth"] * arguments.full
+        everything = ["spans", "logs", "metrics", "latency", "pieces"] + ["growth"] * arguments.full
         parts: list[str] = arguments.only or everything
         found: dict[str, Any] = {"conditions": self._conditions()}
         report.show_conditions(found["conditions"])
@@ -84,6 +86,10 @@ class Benchmark:
                 workers=arguments.workers,
             )
             report.show_latency(found["latency"])
+        if "pieces" in parts:
+            load = self._load(Signal.TRACES, max(1, arguments.records // 8), arguments.seed)
+            found["pieces"] = pieces.measure(load, arguments.rounds)
+            report.show_pieces(found["pieces"])
         if "growth" in parts:
             found["growth"] = await self._growth()
             last = list(found["growth"])[-1]

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from statistics import median
 from typing import Any, Final
 
+from bench.pieces import COLUMNS, DECODE
 from bench.ways import Taken
 
 BARE: Final = "bare COPY"
@@ -20,6 +21,8 @@ BUDGETS: Final = {IN_PROCESS: 0.85, PROTOBUF: 0.8, JSON: 0.6}
 GROWTH_BUDGET: Final = 0.9
 P99_BUDGET_MS: Final = 100
 MEMORY_BUDGET_MIB: Final = 300
+COLUMNS_BUDGET: Final = 0.2
+"""Most that the columns may take of the time of decoding."""
 
 _RATIO = "ratio"
 
@@ -86,6 +89,18 @@ def show_latency(values: Mapping[str, float]) -> None:
     print("\na request of 200 spans, at half of what the service can do")
     print("  " + ", ".join(f"{name}: {value:.1f}" for name, value in values.items()))
     print(f"  p99 at most {P99_BUDGET_MS} ms: {_verdict(values['p99 ms'] <= P99_BUDGET_MS)}")
+
+
+def show_pieces(pieces: Mapping[str, Sequence[float]]) -> None:
+    """Print what each piece takes, and its ratio to decoding in the same round."""
+    decode = pieces[DECODE]
+    print(f"\n{'pieces, µs a span':26}{'min':>6}{'median':>8}{'max':>6}{'of decoding':>13}")
+    for piece, values in pieces.items():
+        ratio = median(one / base for one, base in zip(values, decode, strict=True))
+        line = f"  {piece:24}{min(values):6.2f}{median(values):8.2f}{max(values):6.2f}{ratio:13.2f}"
+        if piece == COLUMNS:
+            line += f"  at most {COLUMNS_BUDGET}: {_verdict(ratio <= COLUMNS_BUDGET)}"
+        print(line)
 
 
 def _columns(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:

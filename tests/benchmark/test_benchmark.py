@@ -26,3 +26,17 @@ def test_every_way_stores_all_records_and_is_reported(tmp_path: Path) -> None:
     for way, figures in found.items():
         assert way in run.stdout
         assert [one > 0 for one in figures["ratio"]] == [True]
+
+
+def test_the_pieces_are_reported(tmp_path: Path) -> None:
+    """What the mapping and the price take is looked up here before either is changed."""
+    report = tmp_path / "report.json"
+    command = [sys.executable, "-m", "bench", *FEW, "--only", "pieces", "--server", "wheel"]
+    run = subprocess.run(
+        [*command, "--json", str(report)], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    found = json.loads(report.read_text())["pieces"]
+    assert {piece: len(values) for piece, values in found.items()} == dict.fromkeys(
+        ("decode, protobuf", "decode, JSON", "columns", "messages", "price"), 1
+    )
+    assert all(piece in run.stdout for piece in found)
