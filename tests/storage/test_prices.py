@@ -162,11 +162,11 @@ async def test_a_schema_of_before_the_prices(
     the table once it is there.
     """
     monkeypatch.setattr(fresh_prices, "FIRST_SECONDS", 0.01)
-    await asyncio.to_thread(Migrator(database_url).rollback, to="0008_llm_usage")
+    await asyncio.to_thread(Migrator(database_url).rollback, to="0008_rollups")
     async with open_pool(database_url) as pool:
         prices = DatabasePrices(GenAIPrices())
         used = usage(provider="openai", request_model="gpt-4o", input_tokens=1, time=now() + HOUR)
-        async with prices_kept_fresh(pool, prices):
+        async with prices_kept_fresh(pool, prices, seconds=0.01):
             found = prices.price(used)
             assert found is not None
             assert found.reference.startswith("genai-prices:")
