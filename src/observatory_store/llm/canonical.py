@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -21,7 +21,6 @@ from observatory_store.rows import Attributes
 # A code point has at most 4 bytes, so that these need no encoding to be measured.
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=conversion.MAX_TEXT_BYTES // 4)]
 _Texts = Annotated[list[_Text], msgspec.Meta(max_length=conversion.MAX_TEXTS)]
-# The names that are well known already; others are looked at one by one.
 _TYPES: Final[dict[Any, Any]] = {
     conversion.text: _Text,
     conversion.identifier: _Text,
@@ -31,9 +30,11 @@ _TYPES: Final[dict[Any, Any]] = {
     ],
     conversion.flag: bool,
     conversion.texts: _Texts,
-    operation: Literal[tuple(sorted(INFERENCE_OPERATIONS | OTHER_OPERATIONS))],
-    provider: Literal[tuple(sorted(WELL_KNOWN))],
+    operation: _Text,
+    provider: _Text,
 }
+_WELL_KNOWN: Final = {operation: INFERENCE_OPERATIONS | OTHER_OPERATIONS, provider: WELL_KNOWN}
+"""What these conversions leave as it is."""
 
 
 class ExactAttributes:
@@ -55,6 +56,9 @@ class ExactAttributes:
             rename={field.column: field.attribute for field in taken},
             gc=False,
         )
+        self._named = [
+            (field, _WELL_KNOWN[field.convert]) for field in taken if field.convert in _WELL_KNOWN
+        ]
 
     def take(self, attributes: Attributes) -> dict[str, Any]:
         """Return columns and take their attributes out; none at all if one of them is unusual."""
@@ -62,13 +66,19 @@ class ExactAttributes:
             found = msgspec.to_builtins(msgspec.convert(attributes, self._struct))
         except (msgspec.ValidationError, UnicodeError):
             return {}
-        columns = self._columns
+        columns, pop = self._columns, attributes.pop
         taken: dict[str, Any] = {}
         for name, value in found.items():
             taken[columns[name]] = value
-            attribute = attributes.pop(name)
+            attribute = pop(name)
             if attribute is not value and type(attribute) is int:  # a double in the column
                 attributes[name] = attribute
+        for field, well_known in self._named:
+            value = taken.get(field.column)
+            if value is not None and value not in well_known:
+                taken[field.column] = field.convert(value)
+                if taken[field.column] != value:
+                    attributes[field.attribute] = value
         if "finish_reasons" in taken:
             taken["finish_reasons"] = tuple(taken["finish_reasons"])
         return taken
