@@ -7,10 +7,10 @@ STAMP := $(VENV)/.installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check format bench
+.PHONY: help setup demo dev test check format snapshots bench
 
 help: ## List the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with everything that development needs (PYTHON=python3.12 picks another)
 
@@ -32,6 +32,9 @@ check: $(STAMP) ## Check lint, format, types and import contracts
 format: $(STAMP) ## Format the code and mend what lint can mend
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
+
+snapshots: $(STAMP) ## Take the catalogue of each edition anew, which `schema verify` compares with
+	@OBSERVATORY_WRITE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/schema/test_verify.py -k snapshots
 
 bench: $(STAMP) ## Run the benchmark (ARGS="--help" tells its parts)
 	@$(BIN)/python -m bench $(ARGS)

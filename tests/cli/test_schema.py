@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import psycopg
 import pytest
 
@@ -15,22 +18,27 @@ def test_up_and_down(
     monkeypatch.setenv("OBSERVATORY_DATABASE_URL", empty_database_url)
     before = command("schema", "status", "--json")
     assert before.code == 1
-    ids = [item["id"] for item in before.json]
-    assert {item["applied_at"] for item in before.json} == {None}
+    ids = [item["id"] for item in before.json["migrations"]]
+    assert {item["state"] for item in before.json["migrations"]} == {"pending"}
 
     applied = command("schema", "apply")
     assert applied.code == 0
-    assert applied.out.splitlines() == [*ids, f"{len(ids)} migrations applied"]
+    lines = applied.out.splitlines()
+    total = len(ids)
+    assert lines[:-1:2] == [f"{number}/{total} {id_}" for number, id_ in enumerate(ids, 1)]
+    assert all(re.fullmatch(r" +\d+\.\d\d s", line) for line in lines[1:-1:2])
+    assert lines[-1] == f"{total} migrations applied"
     assert command("schema", "status").code == 0
     assert command("schema", "apply").out == "nothing to apply\n"
     assert command("rollups", "status").code == 0
 
-    assert command("schema", "rollback").code == 0
+    assert command("schema", "rollback", "--yes").code == 0
     status = command("schema", "status", "--json")
     assert status.code == 1
-    assert [item["id"] for item in status.json if item["applied_at"] is None] == ids[-1:]
-    assert command("schema", "rollback", "--to", ids[0]).code == 0
-    assert command("schema", "rollback", "--steps", "5").code == 0
+    assert [item["id"] for item in status.json["migrations"] if not item["applied_at"]] == ids[-1:]
+    assert command("schema", "apply", "--to", ids[-2]).out == "nothing to apply\n"
+    assert command("schema", "rollback", "--yes", "--to", ids[0]).code == 0
+    assert command("schema", "rollback", "--yes", "--steps", "5").code == 0
     assert command("schema", "rollback").out == "nothing to roll back\n"
     with psycopg.connect(empty_database_url) as connection:
         row = connection.execute("SELECT to_regnamespace('observatory') IS NULL").fetchone()
@@ -48,3 +56,58 @@ def test_a_migration_of_another_version(on_database: Command, database_url: str)
     outcome = on_database("schema", "status")
     assert outcome.code == 1
     assert "not of this version" in outcome.out
+
+
+@pytest.mark.editions("postgres")
+def test_a_rollback_shows_what_is_lost_and_wants_a_yes(
+    on_database: Command, tmp_path: Path
+) -> None:
+    """A script that did not say so must not drop data."""
+    outcome = on_database("schema", "rollback", "--to", "0001_schema")
+    assert outcome.code == 2
+    assert "observatory.projects" in outcome.out
+    assert "say --yes" in outcome.err
+    assert on_database("schema", "status").code == 0
+    arguments = ("--yes", "--to", "0001_schema", "--export", str(tmp_path))
+    assert on_database("schema", "rollback", *arguments).code == 0
+    assert (tmp_path / "observatory.projects.csv.gz").exists()
+
+
+@pytest.mark.editions("postgres")
+def test_the_smaller_verbs(on_database: Command, tmp_path: Path) -> None:
+    """Each says what it did."""
+    assert on_database("schema", "unlock").out == "nobody holds the lock\n"
+    assert on_database("schema", "baseline").out == "nothing to record\n"
+    assert "0007_logs reapplied in" in on_database("schema", "reapply", "0007_logs").out
+    (tmp_path / "0001_schema.sql").write_text("SELECT 1;\n")
+    outcome = on_database("schema", "new", "more", "--folder", str(tmp_path))
+    assert outcome.out.splitlines() == [
+        str(tmp_path / "0002_more.sql"),
+        str(tmp_path / "0002_more.rollback.sql"),
+    ]
+
+
+@pytest.mark.editions("postgres")
+def test_a_rehearsal_and_a_plan(
+    command: Command, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both show the whole pending set, and leave the database as empty as it was."""
+    monkeypatch.setenv("OBSERVATORY_DATABASE_URL", empty_database_url)
+    for options in ((), ("--in-place",)):
+        outcome = command("schema", "apply", "--dry-run", *options)
+        assert outcome.code == 0
+        assert re.match(r"0001_schema: \d+\.\d\d s", outcome.out)
+        assert outcome.out.endswith("nothing was changed\n")
+    assert command("schema", "apply", "--in-place").code == 2
+    pytest.importorskip("postgast")
+    outcome = command("schema", "plan")
+    assert outcome.code == 1
+    assert outcome.out.startswith("-- 0001_schema\n")
+    assert command("schema", "plan", "--json").json[0]["migration"] == "0001_schema"
+    with psycopg.connect(empty_database_url) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        ).fetchone()
+    assert row == (0,)
+    command("schema", "apply")
+    assert command("schema", "plan").out == "nothing to apply\n"

@@ -13,7 +13,6 @@ import psycopg
 import pytest
 
 from observatory_store.database import for_yoyo
-from observatory_store.errors import InvalidInputError, MigrationError, UnavailableError
 from observatory_store.schema import Migrator, migrations_folder
 from patience import PATIENCE_SECONDS
 from schema.catalogue import OURS, catalogue, strangers
@@ -24,7 +23,7 @@ FORWARD = sorted(
 )
 
 
-def yoyo(verb: str, url: str, *options: str) -> str:
+def run_yoyo(verb: str, url: str, *options: str) -> str:
     """Run yoyo's own command, as a deploy does."""
     run = subprocess.run(
         [
@@ -50,16 +49,16 @@ def test_yoyo_alone_builds_the_schema_and_undoes_it(empty_database_url: str) -> 
     """A deploy that only has yoyo gets the whole schema, a second run changes nothing, and rolling
     back leaves no more behind than yoyo's tables and the extension.
     """
-    assert yoyo("apply", empty_database_url) == ""
+    assert run_yoyo("apply", empty_database_url) == ""
     built = catalogue(empty_database_url)
 
-    assert yoyo("apply", empty_database_url) == ""
+    assert run_yoyo("apply", empty_database_url) == ""
     assert catalogue(empty_database_url) == built
 
-    yoyo("rollback", empty_database_url, "--all")
+    run_yoyo("rollback", empty_database_url, "--all")
     assert strangers(empty_database_url) == set()
 
-    yoyo("apply", empty_database_url)
+    run_yoyo("apply", empty_database_url)
     assert catalogue(empty_database_url) == built
 
 
@@ -92,61 +91,9 @@ def test_many_that_start_at_once_apply_each_migration_once(empty_database_url: s
     """Pods that start together must not fail or apply a migration twice."""
     with ThreadPoolExecutor(6) as threads:
         applied = list(threads.map(lambda _: Migrator(empty_database_url).apply(), range(6)))
-    assert sorted(id_ for ids in applied for id_ in ids) == [path.stem for path in FORWARD]
-    assert sum(1 for ids in applied if ids) == 1
-    assert all(one.applied_at for one in Migrator(empty_database_url).status())
-
-
-@pytest.mark.editions("postgres")
-def test_status_and_rollback_name_what_they_do(empty_database_url: str) -> None:
-    """An operator sees what is pending, and what a rollback undid, in order."""
-    migrator = Migrator(empty_database_url)
-    ids = [path.stem for path in FORWARD]
-    assert [(one.id, one.applied_at) for one in migrator.status()] == [(id_, None) for id_ in ids]
-    seen: list[str] = []
-    assert migrator.apply(seen.append) == seen == ids
-    assert migrator.rollback() == ids[:-3:-1][:1]
-    assert migrator.rollback(to=ids[1]) == ids[2:-1][::-1]
-    with pytest.raises(InvalidInputError, match="not applied"):
-        migrator.rollback(to=ids[5])
-    with pytest.raises(InvalidInputError, match="at least 1"):
-        migrator.rollback(steps=0)
-
-
-@pytest.mark.editions("postgres")
-def test_a_failing_migration_is_named_and_leaves_nothing_half_done(empty_database_url: str) -> None:
-    """A relation of the same name in the way is an error that names the migration; the migrations
-    before it stay, and its own beginnings do not.
-    """
-    with psycopg.connect(empty_database_url, autocommit=True) as connection:
-        connection.execute("CREATE SCHEMA observatory")
-        connection.execute("CREATE TABLE observatory.logs (unexpected integer)")
-    with pytest.raises(MigrationError, match="0007_logs"):
-        Migrator(empty_database_url).apply()
-    applied = [one.id for one in Migrator(empty_database_url).status() if one.applied_at]
-    assert applied[-1] == "0006_metrics"
-    with psycopg.connect(empty_database_url) as connection:
-        found = connection.execute(
-            "SELECT count(*) FROM observatory.policies WHERE relation = 'logs'"
-        ).fetchone()
-    assert found == (0,)
-
-
-@pytest.mark.editions("postgres")
-def test_a_stale_lock_of_yoyo_is_explained(empty_database_url: str) -> None:
-    """A killed `yoyo apply` leaves its lock; the message says what to do about it."""
-    Migrator(empty_database_url).apply()
-    with psycopg.connect(empty_database_url, autocommit=True) as connection:
-        connection.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 999999)")
-    with pytest.raises(MigrationError, match="yoyo break-lock"):
-        Migrator(empty_database_url).apply()
-
-
-def test_a_server_that_is_away_is_one_clear_error() -> None:
-    """No traceback of the driver, and no password in the message."""
-    with pytest.raises(UnavailableError, match="cannot connect to postgresql://me@") as caught:
-        Migrator("postgresql://me:secret@127.0.0.1:1/x").status()
-    assert "secret" not in str(caught.value)
+    assert [step.id for steps in applied for step in steps] == [path.stem for path in FORWARD]
+    assert sum(1 for steps in applied if steps) == 1
+    assert Migrator(empty_database_url).status().is_current
 
 
 def test_everything_has_a_comment(database_url: str) -> None:

@@ -100,7 +100,7 @@ async def test_migrations_of_a_newer_version(database_url: str) -> None:
 async def test_the_known_migrations_are_yoyos(database_url: str) -> None:
     """Otherwise a migration could be pending without being told."""
     status = await asyncio.to_thread(Migrator(database_url).status)
-    assert known_migrations() == [one.id for one in status]
+    assert known_migrations() == [one.id for one in status.migrations]
 
 
 async def test_a_pooler_in_transaction_mode_is_named(database_url: str) -> None:

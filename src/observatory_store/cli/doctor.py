@@ -32,10 +32,7 @@ def doctor(*, as_json: AsJson = False, database_url: DatabaseUrl = None) -> None
 
 
 def known_migrations() -> list[str]:
-    """Return the ids of this version's migrations, without a database.
-
-    `schema status` has them too, but yoyo writes into the database when it only looks.
-    """
+    """Return the ids of this version's migrations, without a database."""
     names = {path.name for path in migrations_folder().glob("[0-9]*.sql")}
     return sorted(name.removesuffix(".sql") for name in names if ".rollback." not in name)
 

@@ -2,15 +2,23 @@
 
 from observatory_store.database.failures import is_fault, translate_failures
 from observatory_store.database.pool import Connection, Pool, open_pool
-from observatory_store.database.url import for_asyncpg, for_yoyo, redacted
+from observatory_store.database.url import (
+    for_asyncpg,
+    for_psycopg,
+    for_yoyo,
+    redacted,
+    with_database,
+)
 
 __all__ = [
     "Connection",
     "Pool",
     "for_asyncpg",
+    "for_psycopg",
     "for_yoyo",
     "is_fault",
     "open_pool",
     "redacted",
     "translate_failures",
+    "with_database",
 ]

@@ -68,6 +68,19 @@ def for_yoyo(url: str) -> str:
     return _join("postgresql+psycopg", parts, parts.query)
 
 
+def for_psycopg(url: str) -> str:
+    """Return the URL with the scheme that libpq knows."""
+    parts = _split(url)
+    return _join("postgresql", parts, parts.query)
+
+
+def with_database(url: str, name: str) -> str:
+    """Return the URL of another database of the same server."""
+    parts = _split(url)
+    kept = [pair for pair in parts.query.split("&") if not pair.startswith("dbname=")]
+    return _join(parts.scheme, parts._replace(path=f"/{quote(name)}"), "&".join(kept))
+
+
 def redacted(url: str) -> str:
     """Return the URL without its password and parameters, for messages."""
     parts = _split(url)

@@ -1,154 +1,283 @@
-"""Applying and rolling back migrations, with yoyo underneath."""
+"""The schema of one database: where it stands, and bringing it up and down."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from pathlib import Path
 
-import msgspec
-import psycopg
-import yoyo
-from yoyo.exceptions import LockTimeout
+from observatory_store.database import with_database
+from observatory_store.errors import InvalidInputError
+from observatory_store.schema import losses, preflight, records, rehearsal, step
+from observatory_store.schema.connection import Connection, connect
+from observatory_store.schema.lock import Holder, Progress, hold_lock, read_holders, release
+from observatory_store.schema.plan import PlannedStatement, make_plan
+from observatory_store.schema.rehearsal import RehearsedStep
+from observatory_store.schema.selection import to_roll_back, up_to
+from observatory_store.schema.source import Migration, read_migrations
+from observatory_store.schema.status import SchemaStatus, State, read_status
+from observatory_store.schema.step import Patience, Step
+from observatory_store.schema.verify import Divergence, find_divergences
 
-from observatory_store.database import for_yoyo, redacted
-from observatory_store.errors import InvalidInputError, MigrationError, UnavailableError
-from observatory_store.schema.source import migrations_folder
 
-_LOCK = 0x6F62735F6D696772  # "obs_migr"
-
-
-class MigrationStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One migration that the package or the database knows."""
-
-    id: str
-    applied_at: datetime | None
-    """None while it is pending."""
-    known: bool = True
-    """Whether this version of the package has it."""
+def _silent(_line: str) -> None:
+    pass
 
 
 class Migrator:
-    """The schema of one database. Each call uses connections of its own."""
+    """The schema of one database. Each call uses connections of its own.
 
-    def __init__(self, database_url: str) -> None:
+    Args:
+        database_url: a libpq URL of the primary.
+        folder: where the migrations are; those of this package if it is not given.
+        patience: how long to wait for locks, and for other migrators.
+
+    Every method raises UnavailableError if the database cannot be reached or takes no writes, and
+    MigrationError if the server, or what is in the database, forbids what it was to do; the
+    message has the next step.
+
+    """
+
+    def __init__(
+        self, database_url: str, *, folder: Path | None = None, patience: Patience | None = None
+    ) -> None:
         self._url = database_url
-        self._migrations = yoyo.read_migrations(str(migrations_folder()))
+        self._folder = folder
+        self._patience = patience or Patience()
+        self._migrations = read_migrations(folder)
 
-    def status(self) -> list[MigrationStatus]:
-        """Return all migrations, those of the package first, in the order of their application.
+    def status(self) -> SchemaStatus:
+        """Return where the schema stands. Writes nothing, so a standby may be asked."""
+        with connect(self._url, "status", reads_only=True) as connection:
+            return read_status(connection, self._migrations)
 
-        Raises:
-            UnavailableError: the database cannot be reached.
-
-        """
-        with self._backend() as backend:
-            applied = _applied(backend)
-            ours = [migration.id for migration in self._migrations]
-            return [
-                *(MigrationStatus(id=id_, applied_at=applied.get(id_)) for id_ in ours),
-                *(
-                    MigrationStatus(id=id_, applied_at=applied[id_], known=False)
-                    for id_ in sorted(applied.keys() - set(ours))
-                ),
-            ]
-
-    def apply(self, progress: Callable[[str], None] | None = None) -> list[str]:
-        """Apply what is pending, each migration in its own transaction; return their ids.
+    def apply(self, *, to: str | None = None, progress: Progress = _silent) -> list[Step]:
+        """Apply what is pending, each migration in its own transaction; return the steps.
 
         Of several processes at once one applies, and the others wait and find nothing to do.
 
+        Args:
+            to: the last migration to apply; all if it is not given.
+            progress: called with lines for people: each migration, its time, what is waited for.
+
         Raises:
-            UnavailableError: the database cannot be reached.
-            MigrationError: a migration failed; those before it stay applied.
+            InvalidInputError: there is no migration ``to``.
+            UnavailableError: the database cannot be reached; what was done stays done.
+            MigrationError: a migration failed and is undone; those before it stay applied.
 
         """
-        with self._locked() as backend:
-            return [
-                self._step(backend.apply_one, migration, progress)
-                for migration in backend.to_apply(self._migrations)
-            ]
+        wanted = up_to(self._migrations, to)
+        if self._has_nothing_to_do(wanted):
+            return []
+        with self._locked("apply", progress) as connection:
+            records.adopt(connection, self._migrations)
+            pending = self._pending(connection, wanted)
+            preflight.check_tables(connection, pending)
+            done = []
+            for number, migration in enumerate(pending, 1):
+                progress(f"{number}/{len(pending)} {migration.id}")
+                done.append(self._run(connection, migration, records.mark, progress))
+                progress(f"{'':{len(f'{number}/{len(pending)}')}} {done[-1].seconds:.2f} s")
+            return done
+
+    def plan(self) -> list[PlannedStatement]:
+        """Return what ``apply`` would run, whom it would keep waiting and why. Writes nothing.
+
+        Raises:
+            InvalidInputError: the extra ``plan`` is not installed.
+            MigrationError: ``apply`` would refuse to begin.
+
+        """
+        with connect(self._url, "plan", reads_only=True) as connection:
+            return make_plan(connection, self._pending(connection, self._migrations))
+
+    def verify(self) -> list[Divergence]:
+        """Compare the database with what this package makes of one; nothing if they agree.
+
+        Raises:
+            MigrationError: the database is at another version, so there is nothing to compare.
+
+        """
+        with connect(self._url, "verify", reads_only=True) as connection:
+            return find_divergences(connection, self._migrations)
+
+    def rehearse(self, *, to: str | None = None, in_place: bool = False) -> list[RehearsedStep]:
+        """Run what ``apply`` would run, and leave no trace of it.
+
+        Args:
+            to: the last migration to run; all if it is not given.
+            in_place: in a transaction on the database itself that is rolled back; otherwise in a
+                scratch database beside it, which gets the applied migrations first, and where
+                those that are pending are also undone and applied again.
+
+        Raises:
+            InvalidInputError: there is no migration ``to``.
+            MigrationError: one of them fails, or the role may not create a database.
+
+        """
+        wanted = up_to(self._migrations, to)
+        # Without the lock, whose tables would be a trace.
+        with connect(self._url, "rehearse") as connection:
+            preflight.check_rights(connection, read_status(connection, self._migrations))
+            pending = self._pending(connection, wanted)
+            if not pending:
+                return []
+            preflight.check_tables(connection, pending)
+            if in_place:
+                return rehearsal.rehearse_in_place(
+                    connection, pending, lock_timeout_seconds=self._patience.lock_timeout_seconds
+                )
+            name = rehearsal.create_scratch(connection)
+            try:
+                return self._rehearse_in(name, pending)
+            finally:
+                rehearsal.drop_scratch(connection, name)
+
+    def _rehearse_in(self, database: str, pending: list[Migration]) -> list[RehearsedStep]:
+        scratch = Migrator(
+            with_database(self._url, database), folder=self._folder, patience=self._patience
+        )
+        if first := self._migrations.index(pending[0]):
+            scratch.apply(to=self._migrations[first - 1].id)
+        steps = scratch.apply(to=pending[-1].id)
+        if all(migration.reversible for migration in pending):
+            scratch.rollback(steps=len(pending))
+            scratch.apply(to=pending[-1].id)
+        return [RehearsedStep(id=one.id, seconds=one.seconds, locks={}) for one in steps]
 
     def rollback(
         self,
         *,
         steps: int = 1,
         to: str | None = None,
-        progress: Callable[[str], None] | None = None,
-    ) -> list[str]:
-        """Roll back the latest migrations; return their ids.
+        export_to: Path | None = None,
+        progress: Progress = _silent,
+    ) -> list[Step]:
+        """Roll back the latest migrations, the newest first; return the steps.
 
         Args:
             steps: how many, if ``to`` is not given.
             to: the migration that shall be the latest afterwards.
-            progress: called with each id before its rollback.
+            export_to: a folder to write what would be lost to, before anything is undone.
+            progress: called with lines for people.
 
         Raises:
-            InvalidInputError: ``to`` is not applied, or ``steps`` is less than 1.
-            UnavailableError: the database cannot be reached.
-            MigrationError: a rollback failed; those before it stay rolled back.
+            InvalidInputError: ``to`` is not applied, ``steps`` is less than 1, or the folder
+                cannot be written to.
+            UnavailableError: the database cannot be reached; what was done stays done.
+            MigrationError: one of them cannot be undone, and then none is; or a statement failed,
+                and those before it stay rolled back.
 
         """
-        with self._locked() as backend:
-            applied = list(backend.to_rollback(self._migrations))
-            if to is not None:
-                ids = [migration.id for migration in applied]
-                if to not in ids:
-                    raise InvalidInputError(f"migration {to!r} is not applied")
-                steps = ids.index(to)
-            elif steps < 1:
-                raise InvalidInputError(f"steps must be at least 1, not {steps}")
-            return [
-                self._step(backend.rollback_one, migration, progress)
-                for migration in applied[:steps]
-            ]
+        with self._locked("rollback", progress) as connection:
+            records.adopt(connection, self._migrations)
+            wanted = self._to_roll_back(connection, steps, to)
+            if export_to is not None:
+                losses.export(
+                    connection, losses.find_losses(connection, wanted), export_to, progress
+                )
+            return [self._roll_back_one(connection, migration, progress) for migration in wanted]
 
-    @staticmethod
-    def _step(
-        act: Callable[[Any], None],
-        migration: Any,  # noqa: ANN401 - yoyo has no types
-        progress: Callable[[str], None] | None,
-    ) -> str:
-        if progress is not None:
-            progress(migration.id)
-        try:
-            act(migration)
-        except psycopg.Error as error:
-            raise MigrationError(f"migration {migration.id}: {str(error).strip()}") from error
-        return str(migration.id)
+    def losses(self, *, steps: int = 1, to: str | None = None) -> list[losses.Loss]:
+        """Return the data that such a rollback would drop. Writes nothing, and raises as it."""
+        with connect(self._url, "rollback", reads_only=True) as connection:
+            return losses.find_losses(connection, self._to_roll_back(connection, steps, to))
+
+    def reapply(self, id_: str, *, progress: Progress = _silent) -> Step:
+        """Run an applied migration again, as its file is now, and record its checksum.
+
+        Raises:
+            InvalidInputError: it is not applied.
+            MigrationError: a statement failed; it is undone.
+
+        """
+        with self._locked("reapply", progress) as connection:
+            if id_ not in records.read_records(connection):
+                raise InvalidInputError(f"migration {id_!r} is not applied")
+            migration = up_to(self._migrations, id_)[-1]
+            return self._run(connection, migration, records.record_checksum, progress)
+
+    def baseline(self, *, to: str | None = None, progress: Progress = _silent) -> list[str]:
+        """Record migrations as applied that were run by hand, without running them; return them.
+
+        Raises:
+            InvalidInputError: there is no migration ``to``.
+            MigrationError: a table that one of them creates is missing, or is another one; nothing
+                is recorded.
+
+        """
+        wanted = up_to(self._migrations, to)
+        with self._locked("baseline", progress) as connection:
+            known = records.read_records(connection)
+            missing = [migration for migration in wanted if migration.id not in known]
+            preflight.check_tables(connection, missing, must_exist=True)
+            with connection.transaction():
+                for migration in missing:
+                    records.mark(connection, migration, ran=False)
+            return [migration.id for migration in missing]
+
+    def holders(self) -> list[Holder]:
+        """Return who migrates this database now, or left yoyo's lock behind."""
+        with connect(self._url, "unlock", reads_only=True) as connection:
+            return read_holders(connection)
+
+    def unlock(self, holders: list[Holder]) -> None:
+        """End these holders' sessions, which undoes their migration, or remove yoyo's row."""
+        with connect(self._url, "unlock") as connection:
+            release(connection, holders)
+
+    def _run(
+        self,
+        connection: Connection,
+        migration: Migration,
+        record: Callable[[Connection, Migration], None],
+        progress: Progress,
+    ) -> Step:
+        return step.run(
+            connection,
+            migration,
+            migration.statements,
+            partial(record, connection, migration),
+            patience=self._patience,
+            progress=progress,
+        )
+
+    def _roll_back_one(
+        self, connection: Connection, migration: Migration, progress: Progress
+    ) -> Step:
+        progress(migration.id)
+        return step.run(
+            connection,
+            migration,
+            migration.rollback,
+            partial(records.unmark, connection, migration),
+            patience=self._patience,
+            progress=progress,
+        )
+
+    def _has_nothing_to_do(self, wanted: list[Migration]) -> bool:
+        """Tell whether all is applied and recorded: then no lock and no right is needed."""
+        with connect(self._url, "apply", reads_only=True) as connection:
+            preflight.check_versions(read_status(connection, self._migrations))
+            found = records.read_records(connection)
+        return all(one.id in found and found[one.id].checksum for one in wanted)
+
+    def _pending(self, connection: Connection, wanted: list[Migration]) -> list[Migration]:
+        status = read_status(connection, self._migrations)
+        preflight.check_versions(status)
+        pending = status.of(State.PENDING)
+        return [migration for migration in wanted if migration.id in pending]
+
+    def _to_roll_back(self, connection: Connection, steps: int, to: str | None) -> list[Migration]:
+        status = read_status(connection, self._migrations)
+        return to_roll_back(self._migrations, status, steps=steps, to=to)
 
     @contextmanager
-    def _backend(self) -> Iterator[Any]:
-        try:
-            backend = yoyo.get_backend(for_yoyo(self._url))
-        except psycopg.Error as error:
-            raise UnavailableError(
-                f"cannot connect to {redacted(self._url)}: {str(error).strip()}"
-            ) from error
-        try:
-            yield backend
-        finally:
-            backend.connection.close()
-
-    @contextmanager
-    def _locked(self) -> Iterator[Any]:
-        # yoyo's own lock is a row that a killed process leaves; this one ends with its session.
-        with self._backend() as holder:
-            holder.execute(f"SELECT pg_advisory_lock({_LOCK})")
-            with self._backend() as backend:
-                try:
-                    with backend.lock():
-                        yield backend
-                except LockTimeout as error:
-                    raise MigrationError(
-                        "yoyo's lock is held, maybe by a process that was killed: "
-                        f"if none is migrating, run `yoyo break-lock` ({error})"
-                    ) from error
-
-
-def _applied(backend: Any) -> dict[str, datetime]:  # noqa: ANN401 - yoyo has no types
-    if backend.execute("SELECT to_regclass('_yoyo_migration')").fetchone() == (None,):
-        return {}
-    rows = backend.execute("SELECT migration_id, applied_at_utc FROM _yoyo_migration").fetchall()
-    return {id_: applied_at.replace(tzinfo=UTC) for id_, applied_at in rows}
+    def _locked(self, verb: str, progress: Progress) -> Iterator[Connection]:
+        with connect(self._url, verb) as connection:
+            preflight.check_rights(connection, read_status(connection, self._migrations))
+            with hold_lock(
+                self._url, verb, wait_seconds=self._patience.turn_wait_seconds, progress=progress
+            ):
+                yield connection

@@ -1,0 +1,115 @@
+"""What would make a migration fail, told before anything is changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from observatory_store.errors import MigrationError, UnavailableError
+from observatory_store.schema.connection import Connection, one
+from observatory_store.schema.source import Migration
+from observatory_store.schema.status import SchemaStatus, State
+
+_TABLE = re.compile(
+    r"^CREATE TABLE (?:IF NOT EXISTS )?(observatory(?:_private)?\.\w+) \((.*?)^\)",
+    re.MULTILINE | re.DOTALL,
+)
+_COLUMN = re.compile(r"^    ([a-z_0-9]+) [a-z]", re.MULTILINE)
+
+
+def check_versions(status: SchemaStatus) -> None:
+    """Refuse to migrate what this package cannot know enough of.
+
+    Raises:
+        MigrationError: an applied file was edited, or another version has gone ahead.
+
+    """
+    if drifted := status.of(State.DRIFTED):
+        raise MigrationError(
+            f"{', '.join(drifted)} was edited after it was applied: restore the file, or run the "
+            f"edited one by `observatory-store schema reapply {drifted[0]}`"
+        )
+    unknown, pending = status.of(State.UNKNOWN), status.of(State.PENDING)
+    if unknown and pending:
+        raise MigrationError(
+            f"the database is of another version: it has {', '.join(unknown)}, and lacks "
+            f"{', '.join(pending)}. Upgrade observatory-store first"
+        )
+
+
+def check_rights(connection: Connection, status: SchemaStatus) -> None:
+    """Refuse what the server would refuse half-way.
+
+    Raises:
+        UnavailableError: it is a standby, or takes no writes.
+        MigrationError: the role may not create what is needed.
+
+    """
+    if status.read_only or one(connection, "SHOW transaction_read_only") == "on":
+        raise UnavailableError(
+            "this server takes no writes (a standby, or default_transaction_read_only): use the "
+            "URL of the primary"
+        )
+    if lacking := one(connection, _LACKING):
+        raise MigrationError(
+            f"role {connection.info.user!r} may not create what the schema needs: have the owner "
+            f"run {lacking}"
+        )
+
+
+def check_tables(
+    connection: Connection, migrations: Sequence[Migration], *, must_exist: bool = False
+) -> None:
+    """Refuse to build on tables that are somebody else's.
+
+    Raises:
+        MigrationError: a table that a migration creates is there with other columns, or is not
+            there though it must be.
+
+    """
+    for migration in migrations:
+        for table, columns in created_tables(migration).items():
+            present = {
+                row[0]
+                for row in connection.execute(
+                    "SELECT attname FROM pg_attribute"
+                    " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
+                    [table],
+                ).fetchall()
+            }
+            if missing := [column for column in columns if column not in present]:
+                if one(connection, "SELECT to_regclass(%s) IS NOT NULL", table):
+                    raise MigrationError(
+                        f"table {table} is there, but is not the one that {migration.id} creates "
+                        f"(it has no column {missing[0]}). Nothing was changed: rename that table"
+                    )
+                if must_exist:
+                    raise MigrationError(
+                        f"there is no table {table}, so {migration.id} was not run here. Nothing "
+                        "was recorded: name the last one that was by --to"
+                    )
+
+
+def created_tables(migration: Migration) -> dict[str, list[str]]:
+    """Return the tables that a migration creates by name, with the columns written there."""
+    text = "\n".join(migration.statements)
+    return {table: _COLUMN.findall(body) for table, body in _TABLE.findall(text)}
+
+
+_LACKING = """
+    SELECT string_agg(grant_, '; ')
+    FROM (
+        SELECT format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user)
+        WHERE to_regnamespace('observatory') IS NULL
+            AND NOT has_database_privilege(current_database(), 'CREATE')
+        UNION ALL
+        SELECT format('ALTER SCHEMA %I OWNER TO %I', nspname, current_user)
+        FROM pg_namespace
+        WHERE nspname IN ('observatory', 'observatory_private')
+            AND NOT has_schema_privilege(oid, 'CREATE')
+        UNION ALL
+        SELECT format('GRANT CREATE ON SCHEMA %I TO %I', current_schema(), current_user)
+        WHERE to_regclass('_yoyo_migration') IS NULL
+            AND NOT has_schema_privilege(current_schema(), 'CREATE')
+    ) AS lacking (grant_)
+"""

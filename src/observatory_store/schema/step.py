@@ -1,0 +1,147 @@
+"""Running the statements of one migration, without ever standing in the way of live traffic."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+from psycopg import errors
+
+from observatory_store.errors import MigrationError
+from observatory_store.schema.connection import Connection, explained, one, said
+from observatory_store.schema.lock import Progress
+from observatory_store.schema.source import Migration
+
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 15.0
+_PASSING = (errors.LockNotAvailable, errors.DeadlockDetected)
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One migration that was applied or rolled back."""
+
+    id: str
+    seconds: float
+    retries: int
+    """How often it stepped back because somebody held a lock that it needs."""
+
+
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
+    """How long to wait for whom."""
+
+    lock_timeout_seconds: float = 1.0
+    """Longest that a statement waits for a lock, and others behind it."""
+    lock_wait_seconds: float = 300.0
+    """Longest to go on trying to get the locks of one migration."""
+    turn_wait_seconds: float = 600.0
+    """Longest to wait for another migrator."""
+
+
+def run(
+    connection: Connection,
+    migration: Migration,
+    statements: tuple[str, ...],
+    record: Callable[[], None],
+    *,
+    patience: Patience,
+    progress: Progress,
+) -> Step:
+    """Run the statements and record them, in one transaction unless the migration forbids it.
+
+    Raises:
+        UnavailableError: the connection was lost; the transaction is undone.
+        MigrationError: a statement failed, or a lock was not to be had; so is the transaction.
+
+    """
+    begun = time.monotonic()
+    retries, pause = 0, _FIRST_PAUSE_SECONDS
+    timeout = f"{max(1, round(patience.lock_timeout_seconds * 1000))}ms"
+    connection.execute(f"SET lock_timeout = '{timeout}'".encode())
+    attempt = _in_one_transaction if migration.transactional else _one_by_one
+    while True:
+        try:
+            with explained(f"migration {migration.id}"):
+                attempt(connection, statements, record)
+        except MigrationError as error:
+            waited = time.monotonic() - begun
+            if not isinstance(error.__cause__, _PASSING):
+                raise
+            if waited + pause > patience.lock_wait_seconds:
+                raise MigrationError(
+                    f"migration {migration.id}: no lock within {waited:.0f} s "
+                    f"({said(error.__cause__)}); {_users(connection)}. It is undone: run it again "
+                    "when they are done"
+                ) from error.__cause__
+            retries += 1
+            progress(
+                f"{migration.id} steps back for {pause:g} s: {said(error.__cause__)}; "
+                f"{_users(connection)}"
+            )
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        else:
+            return Step(
+                id=migration.id, seconds=round(time.monotonic() - begun, 3), retries=retries
+            )
+
+
+def _in_one_transaction(
+    connection: Connection, statements: tuple[str, ...], record: Callable[[], None]
+) -> None:
+    with connection.transaction():
+        for statement in statements:
+            connection.execute(statement.encode())
+        record()
+
+
+def _one_by_one(
+    connection: Connection, statements: tuple[str, ...], record: Callable[[], None]
+) -> None:
+    for statement in statements:
+        _drop_unfinished(connection, statement)
+        connection.execute(statement.encode())
+    with connection.transaction():
+        record()
+
+
+def _drop_unfinished(connection: Connection, statement: str) -> None:
+    """Drop an index that a killed run left invalid, which IF NOT EXISTS would take for done."""
+    rows = connection.execute(
+        """
+        SELECT c.relname, format('DROP INDEX %I.%I', nspname, c.relname)
+        FROM pg_index AS i
+        JOIN pg_class AS c ON c.oid = i.indexrelid
+        JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE NOT i.indisvalid AND nspname IN ('observatory', 'observatory_private')
+        """
+    ).fetchall()
+    for name, drop in rows:
+        if name in statement:
+            connection.execute(drop.encode())
+
+
+def _users(connection: Connection) -> str:
+    """Tell who has held locks on the schema for longest."""
+    users = one(
+        connection,
+        """
+        SELECT string_agg(who, ', ' ORDER BY xact_start)
+        FROM (
+            SELECT format('process %s (%s, in a transaction for %s s)', pid,
+                    coalesce(nullif(application_name, ''), usename, backend_type),
+                    extract(epoch FROM clock_timestamp() - xact_start)::integer) AS who, xact_start
+            FROM pg_stat_activity AS a
+            WHERE pid <> pg_backend_pid() AND EXISTS (
+                SELECT FROM pg_locks AS l
+                JOIN pg_class AS c ON c.oid = l.relation
+                JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                WHERE l.pid = a.pid AND l.granted
+                    AND l.database = a.datid AND a.datname = current_database()
+                    AND nspname IN (
+                        'observatory', 'observatory_private', '_timescaledb_internal'))
+            ORDER BY xact_start
+            LIMIT 3
+        ) AS users
+        """,
+    )
+    return f"in use by {users}" if users else "those who held it are gone"

@@ -1,0 +1,118 @@
+"""What is in the way of a migration: one line with the next step, and nothing changed."""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from observatory_store.errors import InvalidInputError, MigrationError, UnavailableError
+from observatory_store.schema import Migrator, State
+from schema.catalogue import strangers
+from schema.test_migrations import FORWARD
+from schema.test_migrator import execute
+from servers import Server
+
+IDS = [path.stem for path in FORWARD]
+LATER = "INSERT INTO _yoyo_migration VALUES ('x', '9999_later', now())"
+
+pytestmark = pytest.mark.editions("postgres")
+
+
+def test_someone_elses_table_of_the_same_name(empty_database_url: str) -> None:
+    """Comments and indexes of ours must not land on it, nor half a schema beside it."""
+    execute(
+        empty_database_url,
+        "CREATE SCHEMA observatory",
+        "CREATE TABLE observatory.logs (line text)",
+    )
+    with pytest.raises(
+        MigrationError, match=r"table observatory\.logs is there.*0007_logs.*rename"
+    ):
+        Migrator(empty_database_url).apply()
+    assert strangers(empty_database_url) == {"observatory", "observatory.logs"}
+    assert Migrator(empty_database_url).status().of(State.PENDING) == IDS
+
+
+def test_a_database_that_is_newer(database_url: str) -> None:
+    """An old pod that starts beside new ones does no harm and does not fail, but undoes nothing."""
+    execute(database_url, LATER)
+    status = Migrator(database_url).status()
+    assert status.of(State.UNKNOWN) == ["9999_later"]
+    assert (status.database_schema, status.is_current) == ("9999_later", False)
+    assert Migrator(database_url).apply() == []
+    with pytest.raises(MigrationError, match="no file to undo 9999_later: roll back with the ver"):
+        Migrator(database_url).rollback()
+
+
+def test_a_database_of_another_branch(database_url: str) -> None:
+    """What the other version built on is not known, so nothing is built beside it."""
+    Migrator(database_url).rollback()
+    execute(database_url, LATER)
+    with pytest.raises(MigrationError, match=rf"has 9999_later, and lacks {IDS[-1]}. Upgrade"):
+        Migrator(database_url).apply()
+
+
+def test_a_server_that_takes_no_writes(empty_database_url: str) -> None:
+    """As a standby, or the old primary after a failover."""
+    name = urlsplit(empty_database_url).path[1:]
+    execute(empty_database_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    assert Migrator(empty_database_url).status().of(State.PENDING) == IDS
+    with pytest.raises(UnavailableError, match=r"takes no writes.*URL of the primary"):
+        Migrator(empty_database_url).apply()
+
+
+def test_a_role_that_may_not_create(server: Server, empty_database_url: str) -> None:
+    """The message is the statement that the owner has to run."""
+    role = f"nobody_{secrets.token_hex(4)}"
+    name = urlsplit(empty_database_url).path[1:]
+    execute(empty_database_url, f"CREATE ROLE {role} LOGIN")
+    theirs = empty_database_url.replace("postgres@", f"{role}@")
+    with pytest.raises(MigrationError) as caught:
+        Migrator(theirs).apply()
+    for grant in (
+        f"GRANT CREATE ON DATABASE {name} TO {role}",
+        f"GRANT CREATE ON SCHEMA public TO {role}",
+    ):
+        assert grant in str(caught.value)
+        execute(empty_database_url, grant)
+    assert len(Migrator(theirs).apply()) == len(IDS)
+    server.drop(empty_database_url)
+    with psycopg.connect(server.create_empty(), autocommit=True) as connection:
+        connection.execute(f"DROP ROLE {role}".encode())
+        name = connection.info.dbname
+    server.drop(empty_database_url.rpartition("/")[0] + f"/{name}")
+
+
+def test_a_role_that_may_not_even_look(database_url: str) -> None:
+    """The server's words alone would not say whom to ask."""
+    role = f"stranger_{secrets.token_hex(4)}"
+    execute(database_url, f"CREATE ROLE {role} LOGIN")
+    try:
+        with pytest.raises(MigrationError, match=r"permission denied .*use the role that owns"):
+            Migrator(database_url.replace("postgres@", f"{role}@")).status()
+    finally:
+        execute(database_url, f"DROP ROLE {role}")
+
+
+@pytest.mark.parametrize(
+    ("replaced", "by", "said"),
+    [
+        ("postgres@", "nobody@", 'role "nobody" does not exist: create the role'),
+        ("/observatory_test_", "/nowhere_", "does not exist: create the database"),
+    ],
+)
+def test_a_url_that_leads_nowhere(
+    replaced: str, by: str, said: str, empty_database_url: str
+) -> None:
+    """A misspelt URL is the commonest fault of a first deploy."""
+    with pytest.raises(UnavailableError, match=said):
+        Migrator(empty_database_url.replace(replaced, by)).apply()
+
+
+def test_a_malformed_url() -> None:
+    """It is the operator's, and no traceback's."""
+    with pytest.raises(InvalidInputError, match="malformed"):
+        Migrator("postgresql://host/x?nothing=1").status()
