@@ -79,7 +79,7 @@ CREATE TABLE IF NOT EXISTS observatory.spans (
 CREATE INDEX IF NOT EXISTS spans_by_time ON observatory.spans (project_id, start_time DESC);
 
 COMMENT ON TABLE observatory.spans IS
-    'One row a span. Immutable. A span is the same if project, trace, span id and start are.';
+    'One row a span. Only recost changes it. A span is the same if project, trace, span id, start are.';
 COMMENT ON COLUMN observatory.spans.project_id IS 'The project that sent it.';
 COMMENT ON COLUMN observatory.spans.start_nanos IS
     'Nanoseconds (0 to 999) of the start beyond start_time''s microseconds.';

@@ -161,8 +161,8 @@ CREATE TABLE IF NOT EXISTS observatory_private.changed_buckets (
 );
 
 COMMENT ON TABLE observatory_private.changed_buckets IS
-    'Quarter-hours in which spans were stored since the last refresh: on apache and postgres all, on '
-    'community those older than its refresh policies look back.';
+    'Quarter-hours in which spans were stored since the last refresh (on apache and postgres all, on '
+    'community those older than its refresh policies look back), or their costs changed.';
 COMMENT ON COLUMN observatory_private.changed_buckets.project_id IS 'The project.';
 COMMENT ON COLUMN observatory_private.changed_buckets.bucket IS 'Start of the quarter-hour.';
 COMMENT ON COLUMN observatory_private.changed_buckets.noted_at IS 'When spans were stored in it.';
@@ -519,8 +519,9 @@ COMMENT ON FUNCTION observatory_private.drop_rollup(text) IS
 CREATE OR REPLACE FUNCTION observatory_private.whole_from(rollup_name text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    source_name text := (
-        SELECT r.source FROM observatory_private.rollups AS r WHERE r.name = rollup_name);
+    source_name text := coalesce(
+        (SELECT r.source FROM observatory_private.rollups AS r WHERE r.name = rollup_name),
+        rollup_name);
     oldest_chunk timestamptz;
     drop_after interval;
 BEGIN
@@ -554,8 +555,8 @@ END
 $$;
 
 COMMENT ON FUNCTION observatory_private.whole_from(text) IS
-    'The time from which on the rollup''s source is whole. No refresh may begin earlier: it would '
-    'wipe what the rollup still knows.';
+    'The time from which on the rollup''s source, or spans itself, is whole. No refresh may begin '
+    'earlier: it would wipe what the rollup still knows.';
 
 CREATE OR REPLACE FUNCTION observatory_private.recount(
     rollup_name text, ended_by timestamptz, at_most integer

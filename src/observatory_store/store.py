@@ -14,11 +14,12 @@ from typing import Any
 
 from observatory_store.database import Pool, open_pool, translate_failures
 from observatory_store.errors import InvalidInputError, UnavailableError
-from observatory_store.ingest import Privacy, priced, prices_kept_fresh
+from observatory_store.ingest import Privacy, present_prices, priced, prices_kept_fresh
 from observatory_store.ingest.recorder import Recorder, open_recorder
 from observatory_store.ingest.recording import Health, RecordingOptions
 from observatory_store.ingest.spool import Spool
 from observatory_store.llm import LLMCall
+from observatory_store.maintenance import RecostRange, RecostReport, Recosts
 from observatory_store.pricing import DatabasePrices, GenAIPrices, Pricer
 from observatory_store.repositories import (
     AnalyticsRepository,
@@ -274,6 +275,51 @@ class Store:
         submission = await self._submission(self._privacy.points(list(points)))
         with translate_failures():
             return await self._writers.points.submit(submission)
+
+    async def recost(
+        self,
+        start: datetime,
+        end: datetime | None = None,
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        by: str | None = None,
+        reason: str | None = None,
+        dry_run: bool = False,
+    ) -> RecostReport:
+        """Compute stored costs of the project again, by the prices in force when calls began.
+
+        To do it twice changes nothing more; see docs/prices.md.
+
+        Args:
+            start: calls that began from this time on; with an offset.
+            end: and before this one; None is the present.
+            provider: only of this provider.
+            model: only of this model: the one that answered, or else the one asked for.
+            by: who wants it; None is the role of the database.
+            reason: why, for the record in ``recosts``.
+            dry_run: return what would change, and change nothing.
+
+        Raises:
+            InvalidInputError: the range is empty, or the pool has one connection only.
+            ConflictError: another recost is under way.
+            RefreshError: the costs are right, but a rollup could not be refreshed.
+            UnavailableError: the database is away; what was done stays.
+
+        """
+        own = isinstance(self._pricer, DatabasePrices)
+        pricer = await present_prices(self._pool) if own else self._pricer
+        recosts = Recosts(self._pool, pricer, self._cost)
+        wanted = RecostRange(
+            start=start,
+            end=end or datetime.now(UTC),
+            project_id=self.project_id,
+            provider=provider,
+            model=model,
+        )
+        if dry_run:
+            return await recosts.preview(wanted)
+        return await recosts.run(wanted, by=by, reason=reason)
 
     def _priced(self, span: Span) -> Span:
         return priced(span, self._pricer, self._cost)

@@ -19,6 +19,7 @@ from observatory_store.cli import (
     models,
     prices,
     projects,
+    recost,
     rollups,
     schema,
     serve,
@@ -49,6 +50,7 @@ application.command("maintain")(maintain.maintain)
 application.add_typer(rollups.verbs, name="rollups")
 application.add_typer(prices.verbs, name="prices")
 application.add_typer(models.verbs, name="models")
+application.command("recost")(recost.recost)
 application.add_typer(projects.verbs, name="projects")
 application.add_typer(keys.verbs, name="keys")
 application.add_typer(traces.verbs, name="traces")

@@ -33,14 +33,8 @@ from observatory_store.cli.price_source import (
 from observatory_store.cli.price_tables import print_prices, print_sync, print_unpriced
 from observatory_store.cli.time_range import parse_range, parse_time
 from observatory_store.errors import InvalidInputError
-from observatory_store.pricing import (
-    DatabasePrices,
-    GenAIPrices,
-    Price,
-    Tariff,
-    Usage,
-    genai,
-)
+from observatory_store.ingest import present_prices
+from observatory_store.pricing import Price, Tariff, Usage, genai
 from observatory_store.pricing.listing import Source
 from observatory_store.pricing.rate_text import read_rates
 from observatory_store.repositories import (
@@ -233,7 +227,8 @@ def _read(origin: str) -> tuple[Source, str]:
     return source, shown
 
 
-def _user() -> str | None:
+def user() -> str | None:
+    """Return who is at the command line, if the machine knows."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user without a name
@@ -246,7 +241,7 @@ async def _sync(
     async with open_database(
         database_url, statement_timeout_seconds=STATEMENT_TIMEOUT_SECONDS
     ) as pool:
-        report = await sync_prices(pool, source, origin=origin, by=_user(), dry_run=dry_run)
+        report = await sync_prices(pool, source, origin=origin, by=user(), dry_run=dry_run)
         return report, await sync_models(pool, source, dry_run=dry_run)
 
 
@@ -264,7 +259,7 @@ async def _set(
     database_url: str | None, provider: str, model: str, tariff: Tariff, start: datetime | None
 ) -> PriceRecord:
     async with open_database(database_url) as pool:
-        return await PriceRepository(pool).set(provider, model, tariff, start=start, by=_user())
+        return await PriceRepository(pool).set(provider, model, tariff, start=start, by=user())
 
 
 async def _unpriced(
@@ -279,11 +274,8 @@ async def _explain(
     database_url: str | None, usage: Usage
 ) -> tuple[Price | None, PriceRecord | None]:
     async with open_database(database_url) as pool:
-        repository = PriceRepository(pool)
-        prices = DatabasePrices(GenAIPrices())
-        prices.use(await repository.load())
-        price = prices.price(usage)
+        price = (await present_prices(pool)).price(usage)
         if price is None or not price.reference.startswith(_REFERENCE):
             return price, None
-        record, _ = await repository.get(int(price.reference.removeprefix(_REFERENCE)))
+        record, _ = await PriceRepository(pool).get(int(price.reference.removeprefix(_REFERENCE)))
         return price, record

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 
 from observatory_store.database import Pool
 from observatory_store.errors import SchemaNotAppliedError, UnavailableError
-from observatory_store.pricing import DatabasePrices
+from observatory_store.pricing import DatabasePrices, GenAIPrices
 from observatory_store.repositories import PriceRepository
 
 REFRESH_SECONDS = 60.0
@@ -19,6 +19,19 @@ FIRST_SECONDS = 5.0
 """How long to wait for the first load, and how soon to try again while there was none."""
 
 logger = logging.getLogger(__name__)
+
+
+async def present_prices(pool: Pool) -> DatabasePrices:
+    """Return the prices as they are now, which stay as they are.
+
+    Raises:
+        UnavailableError: the database is away.
+
+    """
+    prices = DatabasePrices(GenAIPrices())
+    rows = await PriceRepository(pool).load()
+    await asyncio.to_thread(prices.use, rows)
+    return prices
 
 
 class PriceLoader:

@@ -1,6 +1,8 @@
 """Work that keeps the database right and small: the rollups' refresh, and the retention."""
 
 from observatory_store.maintenance.maintain import MaintainReport, maintain
+from observatory_store.maintenance.recost import Recosts
+from observatory_store.maintenance.recost_run import RecostRange, RecostReport
 from observatory_store.maintenance.rollups import (
     BackfillProgress,
     Rollups,
@@ -11,6 +13,9 @@ from observatory_store.maintenance.rollups import (
 __all__ = [
     "BackfillProgress",
     "MaintainReport",
+    "RecostRange",
+    "RecostReport",
+    "Recosts",
     "RollupStatus",
     "Rollups",
     "keep_refreshed",
