@@ -36,6 +36,9 @@ format: $(STAMP) ## Format the code and mend what lint can mend
 snapshots: $(STAMP) ## Take the catalogue of each edition anew, which `schema verify` compares with
 	@OBSERVATORY_WRITE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/schema/test_verify.py -k snapshots
 
+dashboards: $(STAMP) ## Build grafana/dashboards from grafana/queries
+	@$(BIN)/python grafana/build.py
+
 bench: $(STAMP) ## Run the benchmark (ARGS="--help" tells its parts)
 	@$(BIN)/python -m bench $(ARGS)
 

@@ -92,7 +92,7 @@ def edition(request: pytest.FixtureRequest) -> str:
     return name
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def server(edition: str, pytestconfig: pytest.Config) -> Server:
     """Start the server of the edition, if it does not run yet."""
     return pytestconfig.stash[EDITIONS].server(edition)

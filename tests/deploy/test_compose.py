@@ -24,12 +24,48 @@ DEPLOY_DOCUMENT = (ROOT / "docs" / "deploy.md").read_text()
 
 def test_the_order_of_the_start() -> None:
     """A service on a database without its schema would refuse everything it is sent."""
-    assert set(SERVICES) == {"database", "migrate", "observatory"}
+    started = {name for name, service in SERVICES.items() if "profiles" not in service}
+    assert started == {"database", "migrate", "observatory"}
     assert SERVICES["migrate"]["depends_on"] == {"database": {"condition": "service_healthy"}}
     assert SERVICES["observatory"]["depends_on"] == {
         "database": {"condition": "service_healthy"},
         "migrate": {"condition": "service_completed_successfully"},
     }
+
+
+def test_grafana_is_for_who_asks_for_it() -> None:
+    """Its profile starts the dashboards, after the role by which they read was made."""
+    for name in ("reader", "grafana"):
+        assert SERVICES[name]["profiles"] == ["grafana"]
+    completed = {"condition": "service_completed_successfully"}
+    assert SERVICES["reader"]["depends_on"] == {"migrate": completed}
+    assert SERVICES["grafana"]["depends_on"] == {"reader": completed}
+    assert SERVICES["reader"]["image"] == SERVICES["database"]["image"]
+    assert re.fullmatch(r"grafana/grafana:\d+\.\d+\.\d+", SERVICES["grafana"]["image"])
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES["grafana"]["ports"])
+
+
+def test_what_is_mounted_exists() -> None:
+    """Docker makes an empty folder of a path that is not there; nothing of ours is written to."""
+    for service in SERVICES.values():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("."):
+                assert (ROOT / source).exists()
+                assert volume.endswith(":ro")
+            else:
+                assert source in COMPOSE["volumes"]
+
+
+def test_the_reader_of_the_data_source() -> None:
+    """One variable sets its password in both places, and each that the data source names is set."""
+    provisioning = ROOT / "grafana/provisioning/datasources/observatory.yaml"
+    named = set(re.findall(r"\$\{(\w+)\}", provisioning.read_text()))
+    environment = SERVICES["grafana"]["environment"]
+    assert named <= set(environment)
+    password = environment["OBSERVATORY_READER_PASSWORD"]
+    assert SERVICES["reader"]["environment"]["PGOPTIONS"].endswith(f"_password={password}")
+    assert "observatory.reader_password" in (ROOT / "grafana/reader.sql").read_text()
 
 
 def test_health_checks() -> None:
@@ -77,7 +113,7 @@ def test_every_setting_is_documented() -> None:
 def test_the_password_comes_from_outside() -> None:
     """All places agree, and one variable changes them all."""
     text = (ROOT / "docker-compose.yml").read_text()
-    assert text.count("${POSTGRES_PASSWORD:-observatory}") == 2
+    assert text.count("${POSTGRES_PASSWORD:-observatory}") == 3
     assert not re.search(r"PASSWORD: (?!\$\{)", text)
 
 

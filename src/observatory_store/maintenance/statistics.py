@@ -30,7 +30,7 @@ class RollupLag(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RelationSize(msgspec.Struct, frozen=True, kw_only=True):
-    """A table of ours; the continuous aggregates are tables too."""
+    """A table or a rollup of ours."""
 
     relation: str
     bytes: int
@@ -83,9 +83,6 @@ async def read_statistics(pool: Pool) -> DatabaseStatistics:
             sizes = await _rows(connection, _SQL["relation_sizes"], RelationSize)
             edition = await _rows(connection, _SQL["editions"], _Editions)
             jobs: list[JobState] | None = None if edition is None else []
-            if edition and edition[0].built != "postgres" and sizes is not None:
-                chunked = await _rows(connection, _SQL["hypertable_sizes"], RelationSize)
-                sizes = None if chunked is None else _merged(sizes, chunked)
             if edition and edition[0].built == "community":
                 jobs = await _rows(connection, _SQL["jobs"], JobState)
     return DatabaseStatistics(rollups=lag[0] if lag else None, sizes=sizes, jobs=jobs)
@@ -121,10 +118,3 @@ async def _rows(
         # A relation is locked, or not there yet, or not this role's to see.
         return None
     return [row_type(**row) for row in rows]
-
-
-def _merged(plain: list[RelationSize], chunked: list[RelationSize]) -> list[RelationSize]:
-    return sorted(
-        ({one.relation: one for one in plain} | {one.relation: one for one in chunked}).values(),
-        key=lambda one: one.relation,
-    )

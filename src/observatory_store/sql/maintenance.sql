@@ -18,16 +18,9 @@ SELECT pg_try_advisory_lock($1)
 SELECT pg_advisory_unlock($1)
 
 -- name: pending
-SELECT
-    r.name AS rollup,
-    observatory.edition() AS edition,
-    count(DISTINCT (p.bucket, p.project_id)) FILTER (WHERE p.rollup IS NOT NULL) AS pending_buckets,
-    min(p.since) AS oldest_pending
-FROM observatory_private.rollups AS r
-LEFT JOIN observatory_private.pending_buckets AS p ON p.rollup = r.name
-WHERE r.is_stored
-GROUP BY r.name
-ORDER BY r.refresh_order
+SELECT rollup, observatory.edition() AS edition, pending_buckets, oldest_pending
+FROM observatory.rollup_status
+ORDER BY refresh_order
 
 -- name: stored_rollups
 SELECT name, unit FROM observatory_private.rollups WHERE is_stored ORDER BY refresh_order
@@ -163,40 +156,7 @@ SET LOCAL statement_timeout = 1000; SET LOCAL lock_timeout = 200
 SET LOCAL statement_timeout = 30000; SET LOCAL lock_timeout = 2000
 
 -- name: relation_sizes
-SELECT
-    c.relname AS relation,
-    pg_total_relation_size(c.oid) AS bytes,
-    NULL::bigint AS chunks,
-    NULL::bigint AS columnstore_chunks
-FROM pg_class AS c
-JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE n.nspname IN ('observatory', 'observatory_private')
-    AND c.relkind = 'r'
-ORDER BY 1
-
--- name: hypertable_sizes
-WITH hypertable AS (
-    SELECT h.hypertable_schema, h.hypertable_name, coalesce(a.view_name, h.hypertable_name) AS relation
-    FROM timescaledb_information.hypertables AS h
-    LEFT JOIN timescaledb_information.continuous_aggregates AS a
-        ON a.materialization_hypertable_schema = h.hypertable_schema
-        AND a.materialization_hypertable_name = h.hypertable_name
-    WHERE coalesce(a.view_schema, h.hypertable_schema) IN ('observatory', 'observatory_private')
-),
-chunk AS (
-    SELECT hypertable_schema, hypertable_name, count(*) AS chunks,
-        count(*) FILTER (WHERE is_compressed) AS columnstore_chunks
-    FROM timescaledb_information.chunks
-    GROUP BY 1, 2
-)
-SELECT
-    h.relation,
-    hypertable_size(format('%I.%I', h.hypertable_schema, h.hypertable_name)::regclass) AS bytes,
-    coalesce(c.chunks, 0) AS chunks,
-    coalesce(c.columnstore_chunks, 0) AS columnstore_chunks
-FROM hypertable AS h
-LEFT JOIN chunk AS c USING (hypertable_schema, hypertable_name)
-ORDER BY 1
+SELECT relation, bytes, chunks, columnstore_chunks FROM observatory.storage ORDER BY 1
 
 -- name: jobs
 -- The last error is for the owner of the job to see.

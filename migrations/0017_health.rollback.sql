@@ -1,0 +1,4 @@
+DROP VIEW IF EXISTS observatory.log_severities;
+DROP VIEW IF EXISTS observatory.rollup_status;
+DROP VIEW IF EXISTS observatory.storage;
+DROP FUNCTION IF EXISTS observatory_private.storage();

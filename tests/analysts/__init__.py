@@ -1,0 +1,1 @@
+"""What analysts ask in SQL: the cookbook and the dashboards."""
