@@ -220,8 +220,9 @@ async def test_usage_adds_up(service: Service) -> None:
     assert (row["requests"], row["unpriced_requests"], row["input_tokens"]) == (3, 1, 3000)
     assert Decimal(row["cost_usd"]) == Decimal("0.007")
     assert row["model"] is None
-    for end in ("from", "to"):
-        assert datetime.fromisoformat(total[end]).timestamp() % 900 == 0
+    exact = {"from_": "2026-01-31T12:00:01.5Z", "to": "2026-01-31T12:00:02Z"}
+    asked = await service.get("usage", **exact)
+    assert (asked["from"], asked["rows"]) == ("2026-01-31T12:00:01.500000Z", [])
     for group_by in (["model", "provider"], "model,provider"):
         rows = (await service.get("usage", group_by=group_by, interval="1h"))["rows"]
         groups = sorted((row["provider"], row["model"], row["requests"]) for row in rows)
@@ -289,7 +290,8 @@ async def test_wrong_parameters_are_refused_by_name(service: Service) -> None:
         *((path, "to=9999-12-31T23:59:59Z", "to") for path in ranged),
         *((path, "from=2026-02-30T00:00:00Z", "from") for path in ranged),
         *((path, "servce=x", "servce") for path in ranged),
-        *((path, "service=%00", "service") for path in ranged),
+        *((path, "service=%00", "service") for path in ranged[:4]),
+        ("usage", "service=%00", "service.0"),
         *((path, "q=text", "q") for path in ("spans", "metrics/m/points", "usage")),
         *((path, "q=" + "x" * 257, "q") for path in ("traces", "logs")),
         *((path, "q=%00", "q") for path in ("traces", "logs")),
@@ -308,7 +310,13 @@ async def test_wrong_parameters_are_refused_by_name(service: Service) -> None:
         ("logs", "min_severity=99", "min_severity"),
         ("logs", "format=xml", "format"),
         ("usage", "interval=5m", "interval"),
-        ("usage", "group_by=user", "group_by"),
+        ("usage", "group_by=users", "group_by"),
+        ("usage", "tz=Europe/Brelin", "tz"),
+        ("usage", "tz=../../etc/passwd", "tz"),
+        ("usage", "fill=maybe", "fill"),
+        ("usage", "&".join(f"model={n}" for n in range(101)), "model"),
+        ("usage", "model=" + "x" * 1001, "model.0"),
+        ("usage", "model=", "model.0"),
         ("usage", "group_by=model,", "group_by"),
         ("metrics", "from=2026-01-01T00:00:00Z", "from"),
         ("metrics/%00/points", "", "name"),

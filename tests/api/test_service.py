@@ -11,6 +11,7 @@ from api.service import Service, serving
 from api.telemetry import log, logs, span, traces
 from observatory_store.ingest import Receiver
 from observatory_store.otlp import Signal
+from observatory_store.repositories.analytics import DIMENSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -81,12 +82,13 @@ async def test_the_description_names_every_route(service: Service) -> None:
     assert set(document["paths"]) == {
         *("/v1/traces", "/v1/metrics", "/v1/logs", "/healthz", "/readyz", "/metrics"),
         *("/api/v1/traces", "/api/v1/traces/{trace_id}", "/api/v1/spans", "/api/v1/logs"),
-        *("/api/v1/metrics", "/api/v1/metrics/{name}/points", "/api/v1/usage"),
+        *("/api/v1/metrics", "/api/v1/metrics/{name}/points", "/api/v1/usage", "/api/v1/latency"),
+        *("/api/v1/errors", "/api/v1/sessions", "/api/v1/costs/forecast"),
         *("/api/v1/prices", "/api/v1/prices/unpriced"),
         *("/api/v1/models", "/api/v1/models/{provider}/{model_name}"),
     }
     parameters = document["paths"]["/api/v1/usage"]["get"]["parameters"]
-    names = {"from", "to", "interval", "group_by", "provider", "model", "service", "environment"}
+    names = {"from", "to", "interval", "tz", "fill", "group_by", *DIMENSIONS}
     assert {one["name"] for one in parameters} == names
     assert document["components"]["schemas"]["TreeSpan"]["properties"]["depth"]["description"]
 

@@ -220,3 +220,24 @@ def test_maintain_prints_what_it_did(on_database: Command) -> None:
     outcome = on_database("maintain")
     assert outcome.code == 0
     assert "refreshed 0" in outcome.out
+
+
+@pytest.mark.editions("postgres")
+@pytest.mark.usefixtures("recorded")
+def test_latency_errors_and_csv(on_database: Command) -> None:
+    """Tables for people, JSON for programs, CSV for spreadsheets: the same rows."""
+    rows = on_database("latency", "--json", "--group-by", "provider", "--quantile", "0.5").json
+    assert {len(row["quantiles_us"]) for row in rows} == {1}
+    table = on_database("latency", "--histogram", "--interval", "1h").out
+    assert "p95 first token" in table
+    assert "█" in table
+    failed = on_database("errors", "--json").json
+    assert sum(row["errors"] for row in failed) == 1
+    assert failed[0]["fingerprint"] in on_database("errors").out
+    heading, *lines = on_database("usage", "--csv", "--group-by", "provider").out.splitlines()
+    assert heading.startswith("provider,requests,errors,")
+    assert sorted(line.split(",")[0] for line in lines) == ["acme", "openai"]
+    for verb in ("latency", "errors"):
+        assert "," in on_database(verb, "--csv").out.splitlines()[0]
+        assert on_database(verb, "--csv", "--json").code == 2
+    assert "█" in on_database("usage", "--interval", "1h", "--fill", "--tz", "Asia/Kolkata").out

@@ -193,7 +193,7 @@ async def test_usage_reads_its_range_only(filled: str, pool_type: type[Explainin
                 explaining.plans.clear()
                 rows = await store.analytics.usage(LAST_DAY.start, LAST_DAY.end, **arguments)
                 assert rows
-                (plan,) = explaining.plans
+                plan = explaining.plans[-1]
                 assert rows_read(plan) <= most, json.dumps(plan, indent=1)
                 assert not any(
                     node["Node Type"] == "Seq Scan" and node["Relation Name"] == "spans"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -355,19 +355,6 @@ async def test_usage_is_grouped_filtered_and_binned(database_url: str) -> None:
             await store.analytics.usage(TODAY.start, TODAY.end, group_by=["user; DROP TABLE"])
         with pytest.raises(InvalidInputError, match="interval"):
             await store.analytics.usage(TODAY.start, TODAY.end, interval="7m")
-
-
-async def test_usage_widens_a_range_to_whole_quarter_hours(database_url: str) -> None:
-    """A range that begins within a quarter-hour counts all of it, as the answer says."""
-    start = datetime.now(UTC).replace(minute=7, second=0, microsecond=0) - timedelta(hours=2)
-    async with Store.open(database_url) as store:
-        await store.write_spans([span(1, start_time=start - timedelta(minutes=5))])
-        (row,) = await store.analytics.usage(start, start + timedelta(minutes=1))
-        assert row.requests == 1
-        assert (
-            await store.analytics.usage(start + timedelta(minutes=8), start + timedelta(hours=1))
-            == []
-        )
 
 
 async def test_one_project_reads_nothing_of_another(database_url: str) -> None:

@@ -11,14 +11,18 @@ from fastapi import Depends, FastAPI
 from observatory_store.api import failures
 from observatory_store.api.authentication import Authenticator
 from observatory_store.api.measurements import CountRequests, Measurements
-from observatory_store.api.parameters import refuse_repeated
+from observatory_store.api.parameters import REPEATABLE_IN_ANALYTICS, refuse_repeated
 from observatory_store.api.routes import (
+    costs,
+    errors,
     health,
+    latency,
     logs,
     metrics,
     models,
     otlp,
     prices,
+    sessions,
     spans,
     traces,
     usage,
@@ -36,7 +40,9 @@ from observatory_store.writers import Writers
 _OTHER_CONNECTIONS = 3
 """For looking up keys, the refresh of the rollups, and the checks of readiness."""
 
-_QUERIES = (traces, spans, logs, metrics, usage, prices, models)
+_QUERIES = {
+    module: refuse_repeated() for module in (traces, spans, logs, metrics, prices, models, sessions)
+} | {module: refuse_repeated(REPEATABLE_IN_ANALYTICS) for module in (usage, latency, errors, costs)}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -124,10 +130,10 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(TraceRequests, tracer=tracing.tracer)
     failures.install(app)
     app.include_router(otlp.router)
-    for module in _QUERIES:
+    for module, check in _QUERIES.items():
         app.include_router(
             module.router,
-            dependencies=[Depends(refuse_repeated)],
+            dependencies=[Depends(check)],
             responses=failures.DOCUMENTED,
         )
     app.include_router(health.router)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -10,9 +10,11 @@ from fastapi import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from observatory_store.errors import InvalidInputError
+from observatory_store.repositories.analytics import DIMENSIONS
 from observatory_store.repositories.text_query import MOST_CHARACTERS
 
-_REPEATABLE = frozenset({"tag", "attribute", "group_by"})
+_REPEATABLE = frozenset({"tag", "attribute"})
+REPEATABLE_IN_ANALYTICS = frozenset({*DIMENSIONS, "group_by", "quantile"})
 
 
 class QueryParameters(BaseModel):
@@ -21,11 +23,17 @@ class QueryParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-async def refuse_repeated(request: Request) -> None:
-    """Refuse a parameter that is given twice where only one value would count."""
-    for name, value in request.query_params.multi_items():
-        if name not in _REPEATABLE and len(request.query_params.getlist(name)) > 1:
-            raise InvalidInputError(f"{name} is given more than once (also as {value!r})")
+def refuse_repeated(
+    allowed: Collection[str] = _REPEATABLE,
+) -> Callable[[Request], Awaitable[None]]:
+    """Return what refuses a parameter that is given twice where only one value would count."""
+
+    async def refuse(request: Request) -> None:
+        for name, value in request.query_params.multi_items():
+            if name not in allowed and len(request.query_params.getlist(name)) > 1:
+                raise InvalidInputError(f"{name} is given more than once (also as {value!r})")
+
+    return refuse
 
 
 def storable(text: str) -> str:

@@ -24,7 +24,7 @@ _Write: TypeAlias = Callable[[Writer, Sequence[Submission[Row]]], Awaitable[list
 
 _DATABASE: Final = {"db.system.name": "postgresql"}
 _QUERIES = {
-    query.partition("/* where */")[0]: name
+    query.partition("/* where */")[0].partition("/* groups */")[0].partition("/* arms */")[0]: name
     for file in ("reading", "analytics")
     for name, query in load(file).items()
 }

@@ -14,7 +14,9 @@ from observatory_store.cli import (
     demo,
     dev,
     doctor,
+    errors,
     keys,
+    latency,
     maintain,
     models,
     prices,
@@ -55,6 +57,8 @@ application.add_typer(projects.verbs, name="projects")
 application.add_typer(keys.verbs, name="keys")
 application.add_typer(traces.verbs, name="traces")
 application.command("usage")(usage.usage)
+application.command("latency")(latency.latency)
+application.command("errors")(errors.errors)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from observatory_store.cli.console import console, print_table, visible
 from observatory_store.cli.trace_tree import trace_tree
-from observatory_store.cli.units import Amount, duration, money
+from observatory_store.cli.units import Amount, duration, money, sparkline
 from observatory_store.demo.findings import Findings, Latency
 from observatory_store.demo.stage import Stage
 from observatory_store.repositories import UsageRow
 from observatory_store.rows import LogRecord
-
-LEVELS = "▁▂▃▄▅▆▇█"
 
 
 def print_findings(stage: Stage, findings: Findings) -> None:
@@ -51,16 +49,6 @@ def print_findings(stage: Stage, findings: Findings) -> None:
     for metric in findings.metrics:
         out.print(f"  {visible(metric.name)} ({metric.type}, {metric.unit})", markup=False)
     out.print(_NEXT, markup=False)
-
-
-def sparkline(values: list[int]) -> str:
-    """Return one character for each value, the higher the more.
-
-    >>> sparkline([0, 5, 10])
-    '▁▅█'
-    """
-    top = max(values, default=0) or 1
-    return "".join(LEVELS[round(value / top * (len(LEVELS) - 1))] for value in values)
 
 
 def _row(usage: UsageRow, latency: Latency | None) -> tuple[object, ...]:

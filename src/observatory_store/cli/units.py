@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+
+LEVELS = "▁▂▃▄▅▆▇█"
 
 _MILLISECOND, _SECOND, _MINUTE = 1_000, 1_000_000, 60_000_000
 _SMALL, _LEAST = Decimal("0.01"), Decimal("0.000001")
@@ -42,3 +45,13 @@ def money(usd: Decimal | None) -> Amount | None:
 def time(moment: datetime | None) -> str | None:
     """Return a time to the second, in UTC."""
     return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Return one character for each value, the higher the more.
+
+    >>> sparkline([0, 5, 10])
+    '▁▅█'
+    """
+    top = max(values, default=0) or 1
+    return "".join(LEVELS[round(value / top * (len(LEVELS) - 1))] for value in values)

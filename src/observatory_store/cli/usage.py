@@ -3,86 +3,105 @@
 from __future__ import annotations
 
 import asyncio
-from enum import StrEnum
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
 from observatory_store.cli.connection import open_store
-from observatory_store.cli.console import print_json, print_table
+from observatory_store.cli.console import console, print_json, print_table
 from observatory_store.cli.options import (
     DEFAULT_PROJECT,
     AsJson,
     DatabaseUrl,
-    Environment,
     From,
-    Model,
     ProjectName,
-    Provider,
-    Service,
     To,
 )
+from observatory_store.cli.questions import (
+    Agents,
+    AsCsv,
+    Environments,
+    Every,
+    Groups,
+    Models,
+    Providers,
+    Services,
+    Sessions,
+    Tags,
+    Tools,
+    Users,
+    Zone,
+    names,
+    one_format,
+    print_csv,
+)
 from observatory_store.cli.time_range import parse_range
-from observatory_store.cli.units import money, time
-from observatory_store.repositories import TimeRange, UsageRow
+from observatory_store.cli.units import money, sparkline, time
+from observatory_store.repositories import UsageRow
 
-
-class GroupName(StrEnum):
-    """What usage can be grouped by."""
-
-    PROVIDER = "provider"
-    MODEL = "model"
-    SERVICE = "service"
-    ENVIRONMENT = "environment"
-
-
-class IntervalName(StrEnum):
-    """The lengths of time that usage is given for."""
-
-    QUARTER_HOUR = "15m"
-    HOUR = "1h"
-    DAY = "1d"
+_MEASURES = (
+    *("requests", "errors", "unpriced_requests", "input_tokens", "output_tokens"),
+    *("cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "cost_usd", "duration_us"),
+)
 
 
 def usage(
     *,
     start: From = "24h",
     end: To = "now",
-    group_by: Annotated[
-        list[GroupName] | None, typer.Option(help="May be repeated; model by default.")
-    ] = None,
-    interval: Annotated[
-        IntervalName | None, typer.Option(help="One row for each; else one for the whole range.")
-    ] = None,
-    model: Model = None,
-    provider: Provider = None,
-    service: Service = None,
-    environment: Environment = None,
+    group_by: Groups = None,
+    interval: Every = None,
+    tz: Zone = "UTC",
+    fill: Annotated[
+        bool, typer.Option("--fill", help="A row also for intervals without calls.")
+    ] = False,
+    model: Models = None,
+    provider: Providers = None,
+    service: Services = None,
+    environment: Environments = None,
+    user: Users = None,
+    session: Sessions = None,
+    agent: Agents = None,
+    tool: Tools = None,
+    tag: Tags = None,
     project: ProjectName = DEFAULT_PROJECT,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Show requests, tokens and cost, exact to the quarter-hour."""
-    groups = [group.value for group in group_by or [GroupName.MODEL]]
-    filters = {
+    """Show requests, tokens and cost; exact, whatever the range."""
+    one_format(as_json=as_json, as_csv=as_csv)
+    range_ = parse_range(start, end)
+    groups = names(group_by)
+    question = {
+        "start": range_.start,
+        "end": range_.end,
+        "group_by": groups,
+        "interval": None if interval is None else interval.value,
+        "tz": tz,
+        "fill": fill,
         "model": model,
         "provider": provider,
         "service": service,
         "environment": environment,
+        "user": user,
+        "session": session,
+        "agent": agent,
+        "tool": tool,
+        "tag": tag,
     }
-    range_ = parse_range(start, end)
-    width = None if interval is None else interval.value
-    rows = asyncio.run(
-        _usage(database_url, project, range_, groups, interval=width, filters=filters)
-    )
+    rows = asyncio.run(_usage(database_url, project, question))
     if as_json:
         print_json(rows)
+    elif as_csv:
+        print_csv(rows, (*(["bucket"] if interval else []), *groups, *_MEASURES))
     else:
         print_usage(rows, groups, by_time=interval is not None)
 
 
-def print_usage(rows: list[UsageRow], groups: list[str], *, by_time: bool) -> None:
-    """Print usage as a table, one column for each group."""
+def print_usage(rows: Sequence[UsageRow], groups: Sequence[str], *, by_time: bool) -> None:
+    """Print usage as a table, one column for each group, and its course as a line."""
     columns = (
         *(["time"] if by_time else []),
         *groups,
@@ -111,18 +130,15 @@ def print_usage(rows: list[UsageRow], groups: list[str], *, by_time: bool) -> No
         for row in rows
     ]
     print_table(columns, cells, "No calls of models in this range.")
+    if by_time and rows:
+        requests: dict[Any, int] = {}
+        for row in rows:
+            requests[row.bucket] = requests.get(row.bucket, 0) + row.requests
+        console().print(f"\nrequests  {sparkline(list(requests.values()))}")
 
 
 async def _usage(
-    database_url: str | None,
-    project: str,
-    range_: TimeRange,
-    groups: list[str],
-    *,
-    interval: str | None,
-    filters: dict[str, str | None],
+    database_url: str | None, project: str, question: dict[str, Any]
 ) -> list[UsageRow]:
     async with open_store(database_url, project) as store:
-        return await store.analytics.usage(
-            range_.start, range_.end, group_by=groups, interval=interval, **filters
-        )
+        return await store.analytics.usage(**question)

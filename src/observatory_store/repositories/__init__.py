@@ -1,6 +1,17 @@
 """Reading telemetry and keeping the catalogue. Each class is bound to one project."""
 
-from observatory_store.repositories.analytics import AnalyticsRepository, UsageRow
+from observatory_store.repositories.analytics import (
+    AnalyticsRepository,
+    ComparisonRow,
+    ErrorRow,
+    Forecast,
+    GroupedRow,
+    HistogramBucket,
+    LatencyRow,
+    SessionFilter,
+    SessionRow,
+    UsageRow,
+)
 from observatory_store.repositories.keys import ApiKey, KeyRepository
 from observatory_store.repositories.logs import LogFilter, LogRepository
 from observatory_store.repositories.metrics import MetricRepository, PointFilter
@@ -21,7 +32,13 @@ from observatory_store.repositories.traces import Trace, TraceRepository, TraceS
 __all__ = [
     "AnalyticsRepository",
     "ApiKey",
+    "ComparisonRow",
+    "ErrorRow",
+    "Forecast",
+    "GroupedRow",
+    "HistogramBucket",
     "KeyRepository",
+    "LatencyRow",
     "LogFilter",
     "LogRepository",
     "MetricRepository",
@@ -36,6 +53,8 @@ __all__ = [
     "PriceRepository",
     "Project",
     "ProjectRepository",
+    "SessionFilter",
+    "SessionRow",
     "SpanFilter",
     "SpanRepository",
     "SyncReport",

@@ -1,27 +1,276 @@
--- name: usage
+-- name: kept_from
+-- From when on each relation is whole for a project; NULL if it always was. Spans that were dropped
+-- are still counted in the rollup that all spans are in.
+WITH spans AS MATERIALIZED (
+    SELECT observatory_private.whole_from('service_spans_1h') AS whole_from
+)
 SELECT
-    CASE WHEN $4::interval IS NOT NULL
-        THEN date_bin($4::interval, u.bucket, '2000-01-01T00:00:00Z')
-    END AS bucket,
-    CASE WHEN 'provider' = ANY ($5::text[]) THEN u.provider END AS provider,
-    CASE WHEN 'model' = ANY ($5::text[]) THEN u.model END AS model,
-    CASE WHEN 'service' = ANY ($5::text[]) THEN u.service_name END AS service,
-    CASE WHEN 'environment' = ANY ($5::text[]) THEN u.environment END AS environment,
-    sum(u.requests)::bigint AS requests,
-    sum(u.errors)::bigint AS errors,
-    sum(u.unpriced_requests)::bigint AS unpriced_requests,
-    sum(u.input_tokens)::bigint AS input_tokens,
-    sum(u.output_tokens)::bigint AS output_tokens,
-    sum(u.cache_read_tokens)::bigint AS cache_read_tokens,
-    sum(u.cache_write_tokens)::bigint AS cache_write_tokens,
-    sum(u.reasoning_tokens)::bigint AS reasoning_tokens,
-    sum(u.cost_usd) AS cost_usd,
-    sum(u.duration_us)::bigint AS duration_us
-FROM observatory.llm_usage_15m AS u
+    p.relation,
+    CASE
+        WHEN p.relation <> 'spans' THEN observatory_private.oldest_kept(p.relation)
+        WHEN EXISTS (
+            SELECT FROM observatory.service_spans_1h AS s
+            WHERE s.project_id = $1 AND s.bucket < (SELECT whole_from FROM spans)
+        ) THEN (SELECT whole_from FROM spans)
+    END AS kept_from
+FROM observatory.policies AS p
+
+-- name: project_name
+SELECT p.name FROM observatory.projects AS p WHERE p.project_id = $1
+
+-- name: usage
+-- Requests, errors, tokens and cost.
+SELECT
+    width_bucket(a.time, $2::timestamptz[]) AS slot/* groups */,
+    sum(a.requests)::bigint AS requests,
+    sum(a.errors)::bigint AS errors,
+    sum(a.unpriced_requests)::bigint AS unpriced_requests,
+    coalesce(sum(a.input_tokens), 0)::bigint AS input_tokens,
+    coalesce(sum(a.output_tokens), 0)::bigint AS output_tokens,
+    coalesce(sum(a.cache_read_tokens), 0)::bigint AS cache_read_tokens,
+    coalesce(sum(a.cache_write_tokens), 0)::bigint AS cache_write_tokens,
+    coalesce(sum(a.reasoning_tokens), 0)::bigint AS reasoning_tokens,
+    coalesce(sum(a.cost_usd), 0) AS cost_usd,
+    sum(a.duration_us)::bigint AS duration_us
+FROM (/* arms */) AS a
+GROUP BY slot/* groups */
+ORDER BY slot/* groups */
+LIMIT $3
+
+-- name: usage_of_rollup
+SELECT
+    u.bucket AS time/* dimensions */,
+    u.requests, u.errors, u.unpriced_requests, u.input_tokens, u.output_tokens,
+    u.cache_read_tokens, u.cache_write_tokens, u.reasoning_tokens, u.cost_usd, u.duration_us
+FROM observatory./* relation */ AS u
 WHERE u.project_id = $1
-    AND u.bucket >= $2
-    AND u.bucket < $3
+    AND u.bucket >= /* start */
+    AND u.bucket < /* end */
     /* where */
-GROUP BY 1, 2, 3, 4, 5
-ORDER BY 1, 2, 3, 4, 5
+
+-- name: usage_of_spans
+SELECT
+    u.start_time AS time/* dimensions */,
+    1 AS requests,
+    (u.status = 'error')::integer AS errors,
+    (u.cost_usd IS NULL AND (u.status <> 'error' OR coalesce(u.input_tokens, 0) > 0))::integer
+        AS unpriced_requests,
+    u.input_tokens, u.output_tokens, u.cache_read_tokens, u.cache_write_tokens, u.reasoning_tokens,
+    u.cost_usd, u.duration_us
+FROM observatory.spans AS u
+WHERE u.project_id = $1
+    AND u.start_time >= /* start */
+    AND u.start_time < /* end */
+    AND u.is_inference
+    /* where */
+
+-- name: executions_of_rollup
+SELECT
+    u.bucket AS time/* dimensions */,
+    u.spans AS requests, u.errors, 0 AS unpriced_requests, 0 AS input_tokens, 0 AS output_tokens,
+    0 AS cache_read_tokens, 0 AS cache_write_tokens, 0 AS reasoning_tokens, 0::numeric AS cost_usd,
+    u.duration_us
+FROM observatory./* relation */ AS u
+WHERE u.project_id = $1
+    AND u.bucket >= /* start */
+    AND u.bucket < /* end */
+    /* where */
+
+-- name: executions_of_spans
+SELECT
+    u.start_time AS time/* dimensions */,
+    1 AS requests, (u.status = 'error')::integer AS errors, 0 AS unpriced_requests,
+    0 AS input_tokens, 0 AS output_tokens, 0 AS cache_read_tokens, 0 AS cache_write_tokens,
+    0 AS reasoning_tokens, 0::numeric AS cost_usd, u.duration_us
+FROM observatory.spans AS u
+WHERE u.project_id = $1
+    AND u.start_time >= /* start */
+    AND u.start_time < /* end */
+    AND u.tool_name IS NOT NULL
+    /* where */
+
+-- name: speed
+-- Requests, errors, means and tokens per second.
+SELECT
+    width_bucket(a.time, $2::timestamptz[]) AS slot/* groups */,
+    sum(a.requests)::bigint AS requests,
+    sum(a.errors)::bigint AS errors,
+    sum(a.duration_us)::bigint AS duration_us,
+    max(a.max_duration_us)::bigint AS max_duration_us,
+    1000000 * sum(a.output_tokens)::double precision
+        / nullif(sum(a.generation_us), 0)::double precision AS tokens_per_second
+FROM (/* arms */) AS a
+GROUP BY slot/* groups */
+ORDER BY slot/* groups */
+LIMIT $3
+
+-- name: speed_of_rollup
+SELECT
+    u.bucket AS time/* dimensions */,
+    u.requests, u.errors, u.duration_us, u.max_duration_us, u.output_tokens, u.generation_us
+FROM observatory./* relation */ AS u
+WHERE u.project_id = $1
+    AND u.bucket >= /* start */
+    AND u.bucket < /* end */
+    /* where */
+
+-- name: speed_of_spans
+SELECT
+    u.start_time AS time/* dimensions */,
+    1 AS requests, (u.status = 'error')::integer AS errors, u.duration_us,
+    u.duration_us AS max_duration_us, u.output_tokens,
+    CASE WHEN u.output_tokens > 0 THEN greatest(u.duration_us - coalesce(
+        observatory_private.microseconds(u.time_to_first_token_ms), 0), 0)
+    END AS generation_us
+FROM observatory.spans AS u
+WHERE u.project_id = $1
+    AND u.start_time >= /* start */
+    AND u.start_time < /* end */
+    AND u.is_inference
+    /* where */
+
+-- name: quantiles
+-- By group as the sums are; a histogram may have 1,500 buckets, so it is first made the group's own.
+SELECT
+    a.slot/* groups */,
+    sum(a.requests)::bigint AS requests,
+    observatory.quantile(
+        $3::double precision[], array_agg(a.us_bucket), array_agg(a.requests)) AS quantiles
+FROM (
+    SELECT
+        width_bucket(a.time, $2::timestamptz[]) AS slot/* groups */,
+        a.us_bucket,
+        sum(a.requests)::bigint AS requests
+    FROM (/* arms */) AS a
+    GROUP BY slot/* groups */, a.us_bucket
+) AS a
+GROUP BY a.slot/* groups */
+LIMIT $4
+
+-- name: histogram
+-- $3 logarithmic buckets in one; -1 of what is 0 stays apart.
+SELECT
+    width_bucket(a.time, $2::timestamptz[]) AS slot/* groups */,
+    CASE WHEN a.us_bucket < 0 THEN -1 ELSE (a.us_bucket + $3::integer - 1) / $3::integer END AS step,
+    sum(a.requests)::bigint AS requests
+FROM (/* arms */) AS a
+GROUP BY slot/* groups */, step
+ORDER BY step
+LIMIT $4
+
+-- name: durations_of_rollup
+SELECT u.bucket AS time/* dimensions */, u.duration_bucket AS us_bucket, u.requests
+FROM observatory./* relation */ AS u
+WHERE u.project_id = $1
+    AND u.bucket >= /* start */
+    AND u.bucket < /* end */
+    /* where */
+
+-- name: durations_of_spans
+SELECT
+    u.start_time AS time/* dimensions */,
+    observatory.latency_bucket(u.duration_us) AS us_bucket, 1 AS requests
+FROM observatory.spans AS u
+WHERE u.project_id = $1
+    AND u.start_time >= /* start */
+    AND u.start_time < /* end */
+    AND u.is_inference
+    /* where */
+
+-- name: first_tokens_of_rollup
+SELECT u.bucket AS time/* dimensions */, u.first_token_bucket AS us_bucket, u.requests
+FROM observatory./* relation */ AS u
+WHERE u.project_id = $1
+    AND u.bucket >= /* start */
+    AND u.bucket < /* end */
+    /* where */
+
+-- name: first_tokens_of_spans
+SELECT
+    u.start_time AS time/* dimensions */,
+    observatory.latency_bucket(
+        observatory_private.microseconds(u.time_to_first_token_ms)) AS us_bucket,
+    1 AS requests
+FROM observatory.spans AS u
+WHERE u.project_id = $1
+    AND u.start_time >= /* start */
+    AND u.start_time < /* end */
+    AND u.is_inference
+    AND observatory_private.microseconds(u.time_to_first_token_ms) IS NOT NULL
+    /* where */
+
+-- name: errors
+SELECT
+    a.error_type,
+    a.fingerprint,
+    sum(a.errors)::bigint AS errors,
+    min(a.first_start) AS first_start,
+    max(a.last_start) AS last_start,
+    min(a.sample_message) AS sample_message,
+    coalesce((array_agg(DISTINCT a.by_provider) FILTER (WHERE a.by_provider IS NOT NULL))[:20], '{}')
+        AS providers,
+    coalesce((array_agg(DISTINCT a.by_model) FILTER (WHERE a.by_model IS NOT NULL))[:20], '{}')
+        AS models,
+    (array_agg(DISTINCT a.by_service))[:20] AS services
+FROM (/* arms */) AS a
+GROUP BY 1, 2
+ORDER BY 3 DESC, 2, 1
+LIMIT $2
+
+-- name: errors_of_rollup
+SELECT
+    u.error_type, u.fingerprint, u.errors, u.first_start, u.last_start, u.sample_message,
+    u.provider AS by_provider, u.model AS by_model, u.service_name AS by_service
+FROM observatory./* relation */ AS u
+WHERE u.project_id = $1
+    AND u.bucket >= /* start */
+    AND u.bucket < /* end */
+    /* where */
+
+-- name: errors_of_spans
+SELECT
+    u.attributes ->> 'error.type' AS error_type,
+    observatory.error_fingerprint(u.status_message, u.attributes ->> 'error.type') AS fingerprint,
+    1 AS errors,
+    u.start_time AS first_start,
+    u.start_time AS last_start,
+    left(u.status_message, 1000) AS sample_message,
+    u.provider AS by_provider,
+    coalesce(u.response_model, u.request_model) AS by_model,
+    u.service_name AS by_service
+FROM observatory.spans AS u
+WHERE u.project_id = $1
+    AND u.start_time >= /* start */
+    AND u.start_time < /* end */
+    AND u.is_inference
+    AND u.status = 'error'
+    /* where */
+
+-- name: sessions
+SELECT
+    t.session_id AS session,
+    min(t.first_start) AS start_time,
+    max(t.last_end) AS end_time,
+    max(t.first_start) AS last_start,
+    encode(convert_to(t.session_id, 'UTF8'), 'hex') AS key,
+    count(DISTINCT t.trace_id) AS traces,
+    sum(t.span_count)::bigint AS spans,
+    sum(t.inference_count)::bigint AS requests,
+    sum(t.error_count)::bigint AS errors,
+    sum(t.unpriced_count)::bigint AS unpriced_requests,
+    sum(t.input_tokens)::bigint AS input_tokens,
+    sum(t.output_tokens)::bigint AS output_tokens,
+    sum(t.cost_usd) AS cost_usd,
+    min(t.user_id) AS "user",
+    observatory_private.union_sorted_agg(t.models) AS models
+FROM observatory.trace_days AS t
+WHERE t.project_id = $1
+    AND t.first_start >= $2
+    AND t.first_start < $3
+    AND t.day BETWEEN ($2 AT TIME ZONE 'UTC')::date AND ($3 AT TIME ZONE 'UTC')::date
+    AND t.session_id IS NOT NULL
+    /* where */
+GROUP BY t.session_id
+HAVING $4::timestamptz IS NULL OR (max(t.first_start), t.session_id) < ($4, $5::text)
+ORDER BY max(t.first_start) DESC, t.session_id DESC
 LIMIT $6

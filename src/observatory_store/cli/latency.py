@@ -1,0 +1,151 @@
+"""``latency``: how long calls took."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from observatory_store.cli.connection import open_store
+from observatory_store.cli.console import console, print_json, print_table, visible
+from observatory_store.cli.options import (
+    DEFAULT_PROJECT,
+    AsJson,
+    DatabaseUrl,
+    From,
+    ProjectName,
+    To,
+)
+from observatory_store.cli.questions import (
+    Agents,
+    AsCsv,
+    Environments,
+    Every,
+    Groups,
+    Models,
+    Providers,
+    Services,
+    Sessions,
+    Tags,
+    Users,
+    Zone,
+    names,
+    one_format,
+    print_csv,
+)
+from observatory_store.cli.time_range import parse_range
+from observatory_store.cli.units import duration, sparkline, time
+from observatory_store.repositories import LatencyRow
+
+_QUANTILES = [0.5, 0.9, 0.95, 0.99]
+_MEASURES = (
+    *("requests", "errors", "mean_us", "max_us", "quantiles_us", "first_token_requests"),
+    *("first_token_quantiles_us", "tokens_per_second"),
+)
+
+
+def latency(
+    *,
+    start: From = "24h",
+    end: To = "now",
+    quantile: Annotated[
+        list[float] | None, typer.Option(help="From 0 to 1; repeatable. 0.5, 0.9, 0.95, 0.99.")
+    ] = None,
+    histogram: Annotated[bool, typer.Option("--histogram", help="Show histograms too.")] = False,
+    group_by: Groups = None,
+    interval: Every = None,
+    tz: Zone = "UTC",
+    model: Models = None,
+    provider: Providers = None,
+    service: Services = None,
+    environment: Environments = None,
+    user: Users = None,
+    session: Sessions = None,
+    agent: Agents = None,
+    tag: Tags = None,
+    project: ProjectName = DEFAULT_PROJECT,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Show how long calls took, and until their first token; quantiles are within 1 %."""
+    one_format(as_json=as_json, as_csv=as_csv)
+    range_ = parse_range(start, end)
+    groups, quantiles = names(group_by), quantile or _QUANTILES
+    question = {
+        "start": range_.start,
+        "end": range_.end,
+        "quantiles": quantiles,
+        "histogram": histogram,
+        "group_by": groups,
+        "interval": None if interval is None else interval.value,
+        "tz": tz,
+        "model": model,
+        "provider": provider,
+        "service": service,
+        "environment": environment,
+        "user": user,
+        "session": session,
+        "agent": agent,
+        "tag": tag,
+    }
+    rows = asyncio.run(_latency(database_url, project, question))
+    if as_json:
+        print_json(rows)
+    elif as_csv:
+        print_csv(rows, (*(["bucket"] if interval else []), *groups, *_MEASURES))
+    else:
+        _print(rows, groups, quantiles, by_time=interval is not None)
+
+
+def _print(
+    rows: Sequence[LatencyRow],
+    groups: Sequence[str],
+    quantiles: Sequence[float],
+    *,
+    by_time: bool,
+) -> None:
+    labels = [f"p{100 * quantile:g}" for quantile in quantiles]
+    columns = (
+        *(["time"] if by_time else []),
+        *groups,
+        "requests",
+        "mean",
+        *labels,
+        "max",
+        *(f"{label} first token" for label in labels),
+        "tokens/s",
+    )
+    cells = [
+        (
+            *([time(row.bucket)] if by_time else []),
+            *(getattr(row, group) for group in groups),
+            row.requests,
+            duration(row.mean_us),
+            *(duration(us) for us in row.quantiles_us),
+            duration(row.max_us),
+            *(
+                None if us is None else duration(us)
+                for us in row.first_token_quantiles_us or [None] * len(quantiles)
+            ),
+            None if row.tokens_per_second is None else round(row.tokens_per_second),
+        )
+        for row in rows
+    ]
+    print_table(columns, cells, "No calls of models in this range.")
+    for row in rows:
+        if row.histogram:
+            label = " ".join(str(getattr(row, group) or "-") for group in groups)
+            line = sparkline([one.requests for one in row.histogram])
+            ends = duration(row.histogram[0].above_us), duration(row.histogram[-1].to_us)
+            text = f"\n{visible(label)}  {ends[0]} {line} {ends[1]}"
+            console().print(text, markup=False)
+
+
+async def _latency(
+    database_url: str | None, project: str, question: dict[str, Any]
+) -> list[LatencyRow]:
+    async with open_store(database_url, project) as store:
+        return await store.analytics.latency(**question)

@@ -1,0 +1,128 @@
+"""What the next days will cost, if they are as the last ones were."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from statistics import NormalDist, fmean
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from observatory_store.errors import InvalidInputError
+
+HISTORY_DAYS, LEAST_DAYS, MOST_DAYS = 28, 7, 366
+MOST_HORIZON = 366
+METHOD = (
+    "A day is forecast as the mean of the same weekdays of the history; of all its days, if it has "
+    "under 14. The interval takes days as independent and normal about these means, with the "
+    "variance of the history and that of the means; it knows no trend. No amount is under 0."
+)
+
+_WEEK, _TWO_WEEKS = 7, 14
+_CENT_OF_A_CENT = Decimal("0.0001")
+
+
+class Amount(msgspec.Struct, frozen=True, kw_only=True):
+    """US dollars, and the interval that holds them with the confidence that was asked for."""
+
+    cost_usd: Decimal
+    lower_usd: Decimal
+    upper_usd: Decimal
+
+
+class ForecastDay(Amount, frozen=True, kw_only=True):
+    """One day to come."""
+
+    day: date
+
+
+class Forecast(msgspec.Struct, frozen=True, kw_only=True):
+    """The cost of days to come."""
+
+    history_start: datetime
+    """Beginning of the days that it is made from, UTC."""
+    history_end: datetime
+    history_cost_usd: Decimal
+    unpriced_requests: int
+    """Calls of the history whose cost is not known, and in no amount."""
+    confidence: float
+    days: tuple[ForecastDay, ...]
+    """From the day on that follows the history; today, if that is not over."""
+    total: Amount
+    """Of all these days together."""
+    method: str = METHOD
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """Return when a day begins by the clock of a zone."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone)
+
+
+def check_forecast(history_days: int, days: int, confidence: float) -> None:
+    """Check what a forecast is asked for.
+
+    Raises:
+        InvalidInputError: a number is out of its range.
+
+    """
+    if not LEAST_DAYS <= history_days <= MOST_DAYS:
+        raise InvalidInputError(
+            f"history_days: from {LEAST_DAYS} to {MOST_DAYS}, not {history_days}"
+        )
+    if not 1 <= days <= MOST_HORIZON:
+        raise InvalidInputError(f"days: from 1 to {MOST_HORIZON}, not {days}")
+    if not 0 < confidence < 1:
+        raise InvalidInputError(f"confidence: between 0 and 1, not {confidence}")
+
+
+def extrapolate(
+    costs: Sequence[float], first: date, days: int, confidence: float
+) -> tuple[list[ForecastDay], Amount]:
+    """Return the days after a history, and their sum.
+
+    Args:
+        costs: US dollars of each day of the history, at least 7.
+        first: the day after the history.
+        days: how many to forecast.
+        confidence: of the intervals, between 0 and 1.
+
+    """
+    period = _WEEK if len(costs) >= _TWO_WEEKS else 1
+    # Counted back from the day after the history, so that the same weekday is 7 days before it.
+    history = costs[::-1]
+    seasons = [history[period - 1 - season :: period] for season in range(period)]
+    means = [fmean(season) for season in seasons]
+    squares = sum(
+        (cost - mean) ** 2 for season, mean in zip(seasons, means, strict=True) for cost in season
+    )
+    variance = squares / (len(costs) - period)
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    counts = [0] * period
+    forecast = []
+    for n in range(days):
+        season = n % period
+        counts[season] += 1
+        margin = z * math.sqrt(variance * (1 + 1 / len(seasons[season])))
+        amount = _amount(means[season], margin)
+        forecast.append(
+            ForecastDay(
+                day=first + timedelta(days=n),
+                cost_usd=amount.cost_usd,
+                lower_usd=amount.lower_usd,
+                upper_usd=amount.upper_usd,
+            )
+        )
+    mean = sum(count * one for count, one in zip(counts, means, strict=True))
+    of_means = sum(count**2 / len(season) for count, season in zip(counts, seasons, strict=True))
+    return forecast, _amount(mean, z * math.sqrt(variance * (days + of_means)))
+
+
+def _amount(mean: float, margin: float) -> Amount:
+    cost, lower, upper = (
+        Decimal(max(value, 0)).quantize(_CENT_OF_A_CENT)
+        for value in (mean, mean - margin, mean + margin)
+    )
+    return Amount(cost_usd=cost, lower_usd=lower, upper_usd=upper)
