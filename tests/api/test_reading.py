@@ -162,6 +162,22 @@ async def test_words_find_traces_and_logs(service: Service) -> None:
     ]
 
 
+async def test_words_in_any_script_are_found_however_they_were_sent(service: Service) -> None:
+    """Python's json escapes all letters but those of English; nobody would find the others."""
+    said = "Привет из кафе, café 😀 \0"
+    messages = json.dumps([{"role": "user", "parts": [{"type": "text", "content": said}]}])
+    attributes = {
+        **llm_attributes(),
+        "gen_ai.input.messages": messages,
+        "gen_ai.output.messages": messages.replace("\\ud83d\\ude00", "\\ud83d"),
+    }
+    await service.send(Signal.TRACES, traces(span("escaped", attributes=attributes)))
+    for q in ("café", "Привет", '"из кафе"'):
+        found = await service.get("traces", q=q)
+        assert [row["root_name"] for row in found["traces"]] == ["escaped"], q
+    assert (await service.get("traces", q="u0441"))["traces"] == []
+
+
 async def test_log_and_point_filters(service: Service) -> None:
     """Otherwise an alert on errors would miss them, or a chart mix two services."""
     trace_id = secrets.token_bytes(16)

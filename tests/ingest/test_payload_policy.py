@@ -124,6 +124,15 @@ def test_what_is_no_usable_json_is_cut_as_a_text(text: str) -> None:
     assert len(found.tool_arguments or "") < 2 * PAYLOAD_CHARACTERS
 
 
+def test_a_key_that_is_there_twice() -> None:
+    """A text before another one of the same name would be stored whole."""
+    said = f'{{"a":"{LONG}","a":"x"}}'
+    payload = Payload(tool_result=said, tool_arguments=f'{{"a":{{"b":1}},"c":"{"y" * 900}"}}')
+    assert kept(span(payload=payload), TRUNCATE).payload == Payload(
+        tool_result='{"a":"x"}', tool_arguments=payload.tool_arguments
+    )
+
+
 def test_a_span_that_a_program_built() -> None:
     """Content in the attributes of such a span would be stored all the same."""
     built = span(

@@ -51,6 +51,10 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow+/AB\nCDEF==\n-----END RSA PRIVATE
         (f"{VISA} 5500 0000 0000 0004", "[card] [card]"),
         ("4111 1111 1111 1112 and 41111111111111111111", None),
         ("4111111111111111abc x4111111111111111", None),
+        ("4111\u00a01111\u202f1111\u00a01111 3782\u2011822463\u201310005", "[card] [card]"),
+        ("+49\u00a030\u202f1234\u20115678, (555)\u00a0123\u20114567", "[phone], [phone]"),
+        ("555\u2013123\u20134567, 1\u00a0555\u2011123\u20114567", "[phone], [phone]"),
+        ("ann@example.xn--p1ai ann@example.com-- _ann@example.com_", "[email] [email] [email]"),
         ("1700000000000000000", None),
         ("sk-proj-abcdefghijklmnop_QRSTUV-123", "[key]"),
         ("key: AKIAIOSFODNN7EXAMPLE.", "key: [key]."),
@@ -93,7 +97,7 @@ def document() -> dict[str, Any]:
     """Return secrets at several depths, also in JSON within JSON."""
     return {
         "arguments": json.dumps({"to": "ann@example.com", "n": 1}),
-        "list": ["x\nbob@example.com", 4111111111111111, 1.5, None, True],
+        "list": ["x\nbob@example.com", 4111111111111111, 4111111111111111.0, 1.5, None, True],
         "carol@example.com": '"dave@example.com"',
     }
 
@@ -104,7 +108,7 @@ def test_json_stays_json() -> None:
     payload = ALL.payload(Payload(input_messages=text, tool_result="eve@example.com"))
     (part,) = json.loads(payload.input_messages or "")[0]["parts"]
     assert json.loads(part["arguments"]) == {"to": "[email]", "n": 1}
-    assert part["list"] == ["x\n[email]", "[card]", 1.5, None, True]
+    assert part["list"] == ["x\n[email]", "[card]", "[card]", 1.5, None, True]
     assert part["[email]"] == '"[email]"'
     assert payload.tool_result == "[email]"
 
@@ -113,6 +117,55 @@ def test_a_text_without_secrets_is_the_same() -> None:
     """Every payload would be written anew, with other spaces than it was sent with."""
     payload = Payload(input_messages='[ {"role":"user",  "parts":[]} ]', content_attributes="{}")
     assert ALL.payload(payload) == payload
+
+
+OWN_KEY = "ab+c1234"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("api_key", "apiKey", "OPENAI_API_KEY", "access_token", "aws_secret_access_key"),
+        *("Authorization", "http.request.header.x-api-key", "llm.secret-key"),
+    ],
+)
+def test_a_value_by_its_name(name: str) -> None:
+    """A key of one's own making would be stored, though its name says what it is."""
+    named: Any = {name: OWN_KEY, "n": [{name: OWN_KEY}]}
+    clean: Any = {name: "[key]", "n": [{name: "[key]"}]}
+    assert ALL.value(named) == clean
+    assert json.loads(ALL.value(json.dumps(named))) == clean
+    assert ALL.value(clean) == clean
+    assert ALL.attributes({name: [OWN_KEY, OWN_KEY]}) == {name: ["[key]", "[key]"]}
+    assert Redactor([Redaction.EMAIL]).value(named) == named
+
+
+def test_a_name_that_is_no_keys() -> None:
+    """The description of a tool's parameter would be lost, or the count of its tokens."""
+    said: Any = {
+        "properties": {"api_key": {"type": "string"}, "api_keys": "two", "key": "name"},
+        "api_key": None,
+        "api-key": "",
+        "access_token": 5,
+        "gen_ai.usage.input_tokens": "12",
+    }
+    assert ALL.value(said) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"email":"ann@example.com","email":"x"}',
+        r'[{"email":"ann\u0040example.com","n":1,"email":"x"}]',
+        r'{"inner":"{\"email\":\"ann@example.com\",\"email\":\"x\"}"}',
+    ],
+)
+def test_a_key_that_is_there_twice(text: str) -> None:
+    """Only the last value would be looked at, and the first one stored."""
+    redacted = ALL.value(text)
+    assert "ann" not in redacted
+    assert json.loads(redacted)
+    assert ALL.value(redacted) == redacted
 
 
 def test_a_span_everywhere_but_its_ids() -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from observatory_store.llm import messages
 from observatory_store.llm.messages.events import content_of
-from observatory_store.llm.messages.normal import encoded, parsed
+from observatory_store.llm.messages.normal import encoded, parsed, repeats_key
 from observatory_store.rows import Attributes, AttributeValue, LogRecord, Payload, Span
 
 MARK: Final = "observatory.payload"
@@ -120,7 +120,7 @@ def _cut_text(text: str, longest: int) -> str:
     if document is None:
         return _shortened(text, longest)
     cut = _cut(document, longest)
-    if cut == document:
+    if cut == document and not repeats_key(text):
         return text
     return encoded(cut) or _shortened(text, longest)
 

@@ -8,9 +8,9 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from observatory_store.ingest.redaction_rules import CARD_NUMBERS, RULES
+from observatory_store.ingest.redaction_rules import CARD_NUMBERS, KEY_NAME, RULES
 from observatory_store.llm.messages import FIELDS
-from observatory_store.llm.messages.normal import encoded, parsed
+from observatory_store.llm.messages.normal import encoded, parsed, repeats_key
 from observatory_store.rows import (
     Attributes,
     AttributeValue,
@@ -24,6 +24,7 @@ from observatory_store.rows import (
 from observatory_store.settings import Redaction
 
 _MOST_LEVELS: Final = 64
+_REDACTED_KEY: Final = f"[{Redaction.KEY.value}]"
 _LEAST_CHARACTERS: Final = len("a@b.c")
 # The same names come again with every span.
 _MOST_NAMES: Final = 5000
@@ -36,7 +37,8 @@ class Redactor:
     def __init__(self, kinds: Iterable[Redaction]) -> None:
         chosen = set(kinds)
         self._rules = [rule for kind, rules in RULES.items() if kind in chosen for rule in rules]
-        self._short_name = lru_cache(_MOST_NAMES)(self.text)
+        self._has_keys = Redaction.KEY in chosen
+        self._short_name = lru_cache(_MOST_NAMES)(self._name)
 
     def text(self, text: str) -> str:
         """Return a text with what the rules find replaced; the same object if they find nothing."""
@@ -117,15 +119,27 @@ class Redactor:
         if isinstance(value, list):
             return [self._value(item, level + 1) for item in value]
         if isinstance(value, dict):
-            return {self._name(key): self._value(item, level + 1) for key, item in value.items()}
-        if type(value) is int and value in CARD_NUMBERS:
-            text = str(value)
+            return dict([self._item(key, item, level + 1) for key, item in value.items()])
+        number = int(value) if isinstance(value, float) and value.is_integer() else value
+        if type(number) is int and number in CARD_NUMBERS:
+            text = str(number)
             redacted = self.text(text)
             return value if redacted == text else redacted
         return value
 
-    def _name(self, name: str) -> str:
-        return self._short_name(name) if len(name) <= _LONGEST_SHORT_NAME else self.text(name)
+    def _item(self, name: str, value: Any, level: int) -> tuple[str, Any]:  # noqa: ANN401
+        is_short = len(name) <= _LONGEST_SHORT_NAME
+        redacted, is_key = self._short_name(name) if is_short else self._name(name)
+        if is_key and value:
+            if isinstance(value, str):
+                return redacted, _REDACTED_KEY
+            if isinstance(value, list):  # as of a header
+                value = [_REDACTED_KEY if isinstance(item, str) else item for item in value]
+        return redacted, self._value(value, level)
+
+    def _name(self, name: str) -> tuple[str, bool]:
+        """Return a name redacted, and whether it is that of a key."""
+        return self.text(name), self._has_keys and KEY_NAME.search(name) is not None
 
     def _text(self, text: str, level: int) -> str:
         # Not the JSON text itself: its escapes would hide some things, and lose their sense.
@@ -133,7 +147,8 @@ class Redactor:
         if document is None:
             return self.text(text)
         redacted = self._value(document, level + 1)
-        if redacted == document:
+        # Of a key that is there twice, the document has only the last value.
+        if redacted == document and not repeats_key(text):
             return text
         return encoded(redacted) or self.text(text)
 

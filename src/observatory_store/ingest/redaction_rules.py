@@ -24,7 +24,7 @@ class Rule(NamedTuple):
 
 def _email(match: re.Match[str]) -> str:
     # `package@1.2.3` is no address.
-    return "[email]" if match[1][-1].isalpha() else match[0]
+    return "[email]" if match[1].rstrip("-_")[-1].isalpha() else match[0]
 
 
 def _cards(match: re.Match[str]) -> str:
@@ -91,10 +91,12 @@ _CREDENTIAL: Final = r"""
     [Bb] (?<![A-Za-z].) (?i:earer|asic) \s{1,8}+
     (?=[A-Za-z._~+/-]{0,64}[0-9]) [A-Za-z0-9._~+/-]{16,}+ =*+
 """
-_NAMED_KEY: Final = r"""
-    (?i:aws_?secret_?(?:access_?)?key|x-api-key|api[_-]?key|secret[_-]?key|access[_-]?token)
-    ["']{0,2}+ \s{0,8}+ [:=] \s{0,8}+ ["']?+ [A-Za-z0-9._~+/=-]{16,}+
+_KEY_NAME: Final = r"""
+    (?i:aws_?secret_?(?:access_?)?key|api[_-]?key|secret[_-]?key|access[_-]?token)
 """
+_NAMED_KEY: Final = (
+    _KEY_NAME + r"""["']{0,2}+ \s{0,8}+ [:=] \s{0,8}+ ["']?+ [A-Za-z0-9._~+/=-]{16,}+"""
+)
 _PRIVATE_KEY: Final = r"""
     -----BEGIN[ ](?:[A-Z0-9]{1,20}+[ ]){0,3}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----
     (?: \s*+ (?:Proc-Type|DEK-Info|Version|Comment): [^\n\\]*+ )*+
@@ -102,18 +104,24 @@ _PRIVATE_KEY: Final = r"""
     (?: -----END[ ](?:[A-Z0-9]{1,20}+[ ]){0,3}PRIVATE[ ]KEY(?:[ ]BLOCK)?----- )?+
 """
 _EMAIL: Final = r"(?<![\w.%+-])[\w.%+-]++@([\w-]++(?:\.[\w-]++)++)"
+_APART: Final = r"\-\u00a0\u2010-\u2015\u202f"
+"""Dashes, typesetters' ones too, and spaces that do not break: they separate digits."""
 _CARD: Final = r"""
     [0-9] (?: (?<!\w.) | (?<=\\[nrt].) )
-    [0-9]{2,18}+ (?:[ -][0-9]{3,19}+)*+ (?:[ -][0-9]{1,2}+)?+
-"""
+    [0-9]{2,18}+ (?:[ ~][0-9]{3,19}+)*+ (?:[ ~][0-9]{1,2}+)?+
+""".replace("~", _APART)
 _PHONE: Final = r"""
     [0-9(+] (?: (?<![\w.+-].) | (?<=\\[nrt].) ) (?:
-        (?<=\+) [0-9](?:[ ().-]{0,2}[0-9]){7,14}
-      | (?<=1) [ .-] (?:\([0-9]{3}\)[ ]? | [0-9]{3}[ .-]) [0-9]{3}[ .-][0-9]{4}
-      | (?<=\() [0-9]{3}\)[ ]? [0-9]{3}[ .-][0-9]{4}
-      | (?<=[0-9]) [0-9]{2}[ .-] [0-9]{3}[ .-][0-9]{4}
+        (?<=\+) [0-9](?:[ ().~]{0,2}[0-9]){7,14}
+      | (?<=1) [ .~] (?:\([0-9]{3}\)[ \u00a0\u202f]? | [0-9]{3}[ .~]) [0-9]{3}[ .~][0-9]{4}
+      | (?<=\() [0-9]{3}\)[ \u00a0\u202f]? [0-9]{3}[ .~][0-9]{4}
+      | (?<=[0-9]) [0-9]{2}[ .~] [0-9]{3}[ .~][0-9]{4}
     ) (?![0-9])
-"""
+""".replace("~", _APART)
+
+
+KEY_NAME: Final = re.compile(rf"(?: {_KEY_NAME} | (?i:authorization) )\Z", re.VERBOSE)
+"""What names end with whose value, in a map, is a key."""
 
 
 def _rule(kind: Redaction, pattern: str, *hints: str) -> Rule:

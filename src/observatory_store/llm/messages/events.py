@@ -11,7 +11,6 @@ from observatory_store.llm.messages.message import message_of
 from observatory_store.llm.messages.normal import parsed
 from observatory_store.llm.messages.sources import (
     CANONICAL,
-    CONVENTIONAL,
     canonical_content,
     document_of,
 )
@@ -37,14 +36,18 @@ NAMES: Final = frozenset((*_ROLES, *_WHOLE, DETAILS))
 NAME_ATTRIBUTES: Final = ("event.name", "event_name")
 """Where older senders put the name of a log record's event."""
 
-_SAYING: Final = frozenset({"gen_ai.event.content", "content", "message", "tool_calls"})
+_CONTENT: Final = "gen_ai.event.content"
+_SAYING: Final = frozenset({_CONTENT, "content", "message", "tool_calls"})
+_NOTHING: Final = Found({}, whole=False)
 _FRAME: Final = frozenset({"role", "id", "name", "index", "finish_reason", "tool_call_id"})
 _KEPT: Final = re.compile(r"event\.(\d{1,9})\.(.+)", re.DOTALL)
 
 
 def carries(events: Iterable[Event]) -> bool:
     """Tell whether any event may carry a message."""
-    return any(event.name in NAMES for event in events)
+    return any(
+        event.name in NAMES or not CANONICAL.keys().isdisjoint(event.attributes) for event in events
+    )
 
 
 def event_name(name: str, attributes: Attributes) -> str:
@@ -57,11 +60,8 @@ def event_name(name: str, attributes: Attributes) -> str:
 
 def content_of(name: str, attributes: Attributes) -> Collection[str]:
     """Return the names of an event's attributes that carry content."""
-    if name in _ROLES:
-        return _SAYING & attributes.keys()
-    if name in _WHOLE:
-        return {_WHOLE[name]} & attributes.keys()
-    return CONVENTIONAL & attributes.keys() if name == DETAILS else ()
+    saying = {_WHOLE[name]} if name in _WHOLE else _SAYING if name in _ROLES else frozenset()
+    return (saying | CANONICAL.keys()) & attributes.keys()
 
 
 def kept_name(place: int, key: str) -> str:
@@ -78,35 +78,47 @@ def kept_place(name: str) -> tuple[int, str] | None:
 def read(events: Iterable[MessageEvent]) -> Found | None:
     """Return the messages of events.
 
-    It is whole if every event could be read.
+    It is whole if every event could be read, and says no more.
     """
     fields: dict[str, list[dict[str, Any]]] = {}
     whole = True
-    for name, body, attributes in events:
-        if name in _ROLES:
-            said = _message(name, body, attributes)
-            side = "output_messages" if name == "gen_ai.choice" else "input_messages"
-            if said is None:
-                whole = whole and not content_of(name, attributes)
-            else:
-                fields.setdefault(side, []).append(said)
-        elif name in _WHOLE:
-            read_side = read_input if name == "gen_ai.content.prompt" else read_output
-            document = document_of(attributes.get(_WHOLE[name], body))
-            found = None if document is None else read_side(document)
-            whole = whole and found is not None and found.whole
-            for field, messages in found.fields.items() if found else ():
-                fields.setdefault(field, []).extend(messages)
-        elif name == DETAILS:
-            for key in content_of(name, attributes):
-                content = canonical_content(CANONICAL[key], document_of(attributes[key]))
-                whole = whole and content is not None
-                fields.setdefault(CANONICAL[key], []).extend(content or ())
+    for event in events:
+        try:
+            found = _read_one(*event)
+        except Exception:  # noqa: BLE001 - what nobody thought of may not fail a whole trace
+            found = _NOTHING
+        whole = whole and found.whole
+        for field, said in found.fields.items():
+            fields.setdefault(field, []).extend(said)
     return Found(fields, whole=whole) if fields else None
 
 
+def _read_one(name: str, body: AttributeValue, attributes: Attributes) -> Found:
+    content = content_of(name, attributes)
+    if name in _ROLES:
+        said = _message(name, body, attributes)
+        if said is None:
+            return Found({}, whole=not content)
+        side = "output_messages" if name == "gen_ai.choice" else "input_messages"
+        known = {_CONTENT} if _CONTENT in attributes else _SAYING
+        return Found({side: [said]}, whole=known.issuperset(content))
+    if name in _WHOLE:
+        read_side = read_input if name == "gen_ai.content.prompt" else read_output
+        document = document_of(attributes.get(_WHOLE[name], body))
+        found = None if document is None else read_side(document)
+        return found._replace(whole=found.whole and len(content) == 1) if found else _NOTHING
+    contents = {
+        CANONICAL[key]: canonical_content(CANONICAL[key], document_of(attributes[key]))
+        for key in content
+    }
+    return Found(
+        {field: content for field, content in contents.items() if content},
+        whole=None not in contents.values(),
+    )
+
+
 def _message(name: str, body: AttributeValue, attributes: Attributes) -> dict[str, Any] | None:
-    said = attributes.get("gen_ai.event.content", body)
+    said = attributes.get(_CONTENT, body)
     node = document_of(said)
     if isinstance(node, str | list):
         node = {"content": node}

@@ -42,7 +42,12 @@ def is_message(value: Any) -> bool:  # noqa: ANN401 - a JSON document
         return "usage" not in value
     if isinstance(value.get("message"), dict):
         return value.keys() <= _CHOICE
-    return value.get("type") in _ITEMS
+    return _item_role(value) is not None
+
+
+def _item_role(value: Mapping[str, Any]) -> str | None:
+    kind = value.get("type")
+    return _ITEMS.get(kind) if isinstance(kind, str) else None
 
 
 def messages_of(value: Any, role: str) -> list[Message] | None:  # noqa: ANN401 - a JSON document
@@ -65,7 +70,7 @@ def message_of(value: Any, role: str) -> Message:  # noqa: ANN401 - a JSON docum
     """Return one message."""
     if not isinstance(value, dict):
         return {"role": role, "parts": parts_of(value)}
-    if (item_role := _ITEMS.get(value.get("type", ""))) and "role" not in value:
+    if (item_role := _item_role(value)) and "role" not in value:
         return {"role": item_role, "parts": [part_of(value)]}
     rest = {key: item for key, item in value.items() if item is not None}
     for key in _REDUNDANT:
@@ -121,7 +126,7 @@ def _has_responses(content: Any) -> bool:  # noqa: ANN401 - a JSON document
     """Tell whether a tool's message says by its parts which call each answers."""
     return isinstance(content, list) and any(
         isinstance(one, dict)
-        and (one.get("type") in _RESPONSES or "functionResponse" in one or "tool_call" in one)
+        and (str(one.get("type")) in _RESPONSES or "functionResponse" in one or "tool_call" in one)
         for one in content
     )
 
@@ -140,13 +145,14 @@ def _distinct(parts: list[Part]) -> list[Part]:
     calls = [part for part in parts if part.get("type") == "tool_call" and part.get("id")]
     if len(calls) < 2:  # noqa: PLR2004 - two are needed for one to be another's copy
         return parts
-    seen: set[str] = set()
-    kept = []
+    kept: list[Part] = []
+    places: dict[tuple[str, str], int] = {}
     for part in parts:
         if part.get("type") == "tool_call" and isinstance(call_id := part.get("id"), str):
-            if call_id in seen:
+            place = places.setdefault((call_id, part["name"]), len(kept))
+            if place < len(kept) and kept[place].get("arguments") == part.get("arguments"):
+                kept[place] = merged(part, kept[place])
                 continue
-            seen.add(call_id)
         kept.append(part)
     return kept
 
@@ -172,6 +178,9 @@ def _definition(value: dict[str, Any]) -> Definition:
     function = rest.pop("function", None)
     if isinstance(function, dict):
         rest = merged(rest, function)
+    for key in ("type", "name"):
+        if not isinstance(rest.get(key, ""), str):
+            rest[f"unknown_{key}"] = rest.pop(key)
     found: Definition = {"type": rest.pop("type", "function"), "name": rest.pop("name", "")}
     if "description" in rest:
         found["description"] = rest.pop("description")

@@ -19,6 +19,8 @@ everywhere.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias, TypeVar, Union
 
@@ -70,12 +72,13 @@ FOREIGN: Final = frozenset(
 
 
 class _Part(msgspec.Struct):
+    # Of a part that is none of the known, each may be anything.
     type: str
-    content: str | UnsetType = UNSET
-    name: str | UnsetType | None = UNSET
+    content: Raw | UnsetType = UNSET
+    name: Raw | UnsetType = UNSET
     response: Raw | UnsetType = UNSET
-    uri: str | UnsetType = UNSET
-    file_id: str | UnsetType = UNSET
+    uri: Raw | UnsetType = UNSET
+    file_id: Raw | UnsetType = UNSET
 
 
 class _Message(msgspec.Struct):
@@ -109,6 +112,7 @@ class _PlainMessage(msgspec.Struct, gc=False):
 class _Definition(msgspec.Struct):
     type: str
     name: str
+    parameters: Raw | UnsetType = UNSET
     input_schema: Raw | UnsetType = UNSET
 
 
@@ -129,16 +133,54 @@ def is_parts(text: str) -> bool:
 def is_definitions(text: str) -> bool:
     """Tell whether a JSON text is a list of definitions in normal form."""
     definitions = _decoded(_definitions, text)
-    return definitions is not None and all(one.input_schema is UNSET for one in definitions)
+    return definitions is not None and all(
+        one.input_schema is UNSET or one.parameters is not UNSET for one in definitions
+    )
+
+
+def is_part(part: Part) -> bool:
+    """Tell whether a map is a part in normal form."""
+    kind = part.get("type")
+    if not isinstance(kind, str):
+        return False
+    required = REQUIRED.get(kind)
+    if required is None:
+        return kind not in FOREIGN
+    return required in part and (required == "response" or isinstance(part[required], str))
 
 
 def parsed(text: str) -> Any:  # noqa: ANN401 - a JSON document
-    """Return the document that a text is, or None if it is none, or no list or map."""
+    """Return the document that a text is, or None if it is none, or no list or map.
+
+    A surrogate without its partner becomes U+FFFD.
+    """
     # A text of a person seldom begins so; then nothing has to be tried.
     if text.lstrip(_SPACE)[:1] not in _BRACKETS:
         return None
     document = _decoded(_any, text)
+    if document is None and "\\u" in text:
+        document = _decoded(_any, _ESCAPE.sub(_replaced, text))
     return document if isinstance(document, list | dict) else None
+
+
+def readable(text: str) -> str:
+    r"""Return a JSON text of a list or map with its letters as such, and not as ``\u00e9``.
+
+    Any other text is returned as it is.
+    """
+    if "\\u" not in text:
+        return text
+    document = parsed(text)
+    return text if document is None or repeats_key(text) else encoded(document) or text
+
+
+def repeats_key(text: str) -> bool:
+    """Tell whether a map in a JSON text has a key twice, so that its document lacks a value."""
+    try:
+        json.loads(text, object_pairs_hook=_unrepeated, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return True
+    return False
 
 
 def encoded(document: Any) -> str | None:  # noqa: ANN401 - a JSON document
@@ -163,6 +205,15 @@ def merged(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]
     return {**found, "outer": rest} if rest else found
 
 
+def _replaced(escape: re.Match[str]) -> str:
+    return r"\ufffd" if escape[1] else escape[0]
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> None:
+    if len(pairs) > 1 and len({key for key, _ in pairs}) < len(pairs):
+        raise ValueError
+
+
 def _is_message(message: _Message) -> bool:
     return (
         message.content is UNSET
@@ -176,13 +227,22 @@ def _is_part(part: _Part) -> bool:
     required = REQUIRED.get(part.type)
     if required is None:
         return part.type not in FOREIGN
-    return getattr(part, required) is not UNSET
+    value = getattr(part, required)
+    if value is UNSET or required == "response":
+        return value is not UNSET
+    text = bytes(value)
+    return text.startswith(b'"') or (required == "name" and text == b"null")
 
 
 _Decoded = TypeVar("_Decoded")
 
 _SPACE: Final = " \t\r\n"
 _BRACKETS: Final = ("[", "{")
+_ESCAPE: Final = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+"""An escape of a JSON string: a pair of surrogates, one without its partner, or any other."""
 _encoder = msgspec.json.Encoder()
 _any: Callable[[str], Any] = msgspec.json.Decoder().decode
 _plain_messages = msgspec.json.Decoder(list[_PlainMessage]).decode

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
-from observatory_store.llm.messages.normal import REQUIRED, Part, merged, parsed
+from observatory_store.llm.messages.normal import REQUIRED, Part, is_part, merged, parsed
 
 Convert: TypeAlias = Callable[[Part], Part]
 
@@ -34,8 +34,11 @@ def part_of(value: Any) -> Part:  # noqa: ANN401 - a JSON document
     """Return one part."""
     if isinstance(value, str):
         return text_part(value)
-    if not isinstance(value, dict):
-        return {"type": "value", "value": value}
+    part = _converted(value) if isinstance(value, dict) else None
+    return part if part is not None and is_part(part) else {"type": "value", "value": value}
+
+
+def _converted(value: Part) -> Part | None:
     if isinstance(inner := value.get("message_content"), dict):
         value = merged(_without(value, ("message_content",)), inner)
     kind = value.get("type", value.get("kind"))
@@ -47,7 +50,7 @@ def part_of(value: Any) -> Part:  # noqa: ANN401 - a JSON document
     for key, conversion in _BY_KEY.items():
         if key in value:
             return conversion(value)
-    return {"type": "value", "value": value}
+    return None
 
 
 def tool_call(value: Any) -> Part:  # noqa: ANN401 - a JSON document
@@ -61,7 +64,8 @@ def tool_call(value: Any) -> Part:  # noqa: ANN401 - a JSON document
     function = rest.pop("function", None)
     if isinstance(function, dict):
         rest = merged(rest, function)
-    return _with_arguments(_TOOL_CALL({**rest, "type": "tool_call"}))
+    found = _with_arguments(_TOOL_CALL({**rest, "type": "tool_call"}))
+    return found if is_part(found) else {"type": "value", "value": value}
 
 
 def tool_response(call_id: Any, response: Any) -> Part:  # noqa: ANN401 - a JSON document
@@ -126,7 +130,8 @@ def _reasoning(part: Part) -> Part:
         texts = [one.get("text") for one in summary if isinstance(one, dict)]
         if all(isinstance(one, str) for one in texts):
             found["content"] = "\n".join(map(str, texts))
-            del found["summary"]
+            if all(isinstance(one, dict) and one.keys() <= {"type", "text"} for one in summary):
+                del found["summary"]
     found.setdefault("content", "")
     return found
 
@@ -161,8 +166,10 @@ def _media(modality: str | None, *keys: str) -> Convert:
             found = {"type": "file", "file_id": rest.pop("file_id")}
             if mime_type is not None:
                 found["mime_type"] = mime_type
-        kind = modality or str(found.get("mime_type", "")).partition("/")[0]
-        return {"type": found.pop("type"), "modality": kind or "file", **found, **rest}
+        kind = rest.pop("modality", None) if isinstance(rest.get("modality"), str) else modality
+        kind = kind or str(found.get("mime_type", "")).partition("/")[0]
+        found = {"type": found.pop("type"), "modality": kind or "file", **found}
+        return merged(rest, found)
 
     return convert
 
@@ -179,13 +186,17 @@ def _located(value: str, mime_type: str | None) -> Part:
 
 
 def _google_call(part: Part) -> Part:
-    inner = part.get("functionCall", part.get("function_call"))
-    return tool_call(inner)
+    return _nested(tool_call, part, "functionCall", "function_call")
 
 
 def _google_response(part: Part) -> Part:
-    inner = part.get("functionResponse", part.get("function_response"))
-    return _responding({"type": "tool_result", **inner}) if isinstance(inner, dict) else part
+    return _nested(_responding, part, "functionResponse", "function_response")
+
+
+def _nested(convert: Convert, part: Part, *keys: str) -> Part:
+    key = next(key for key in keys if key in part)
+    inner = part[key]
+    return convert(merged(_without(part, (key,)), inner)) if isinstance(inner, dict) else part
 
 
 _MIME: Final = ("mime_type", "mimeType", "media_type", "mediaType")

@@ -34,14 +34,6 @@ CANONICAL: Final[Mapping[str, str]] = {
 """Attribute of the current conventions → field of the payload."""
 
 
-CONVENTIONAL: Final = frozenset(
-    name
-    for name, field in CANONICAL.items()
-    if not field.startswith("tool_a") and field != "tool_result"
-)
-"""Those of a model's call."""
-
-
 def document_of(value: AttributeValue) -> Any:  # noqa: ANN401 - a JSON document
     """Return what an attribute says: a list or map, maybe from JSON text; a text; or None."""
     if isinstance(value, str):
@@ -204,6 +196,7 @@ DOCUMENTS: Final[Mapping[str, Read]] = {
     "output.value": read_output,
     "traceloop.entity.input": _decoding(read_input),
     "traceloop.entity.output": _decoding(read_output),
+    "llm.prompts": read_input,
     "langfuse.trace.input": read_input,
     "langfuse.trace.output": read_output,
     "final_result": _answer,
@@ -255,6 +248,9 @@ RAW: Final = frozenset(
         "ai.embedding",
         "ai.embeddings",
         "ai.schema",
+        "llm.function_call",
+        "traceloop.prompt.template",
+        "traceloop.prompt.template_variables",
         "llm.prompt_template.template",
         "llm.prompt_template.variables",
         "reranker.query",
@@ -272,6 +268,7 @@ RAW: Final = frozenset(
 
 RAW_PATTERN: Final = re.compile(
     r"""(?:retrieval\.documents|reranker\.(?:in|out)put_documents)\.\d.*+
+    | traceloop\.prompt\.template_variables\..*+
     | llm\.(?!token_count\.|usage\.|cost\.|request\.|response\.)[^.]++\.
       (?:messages|system|input|output|instructions|tools|functions|prompt|contents|content
         |choices|candidates|text|reasoning)""",

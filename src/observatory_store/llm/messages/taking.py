@@ -79,6 +79,7 @@ class Taken:
         self._structured: list[str] = []
         self._converted: dict[str, list[dict[str, Any]]] = {}
         self._kept: Attributes = {}
+        self._read: Attributes = {}
 
     def take_attributes(self, attributes: Attributes, carriers: Iterable[str]) -> None:
         """Take what the named attributes say out of them."""
@@ -94,7 +95,8 @@ class Taken:
     def take_events(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
         """Take what events say out of them."""
         found = message_events.read([(event.name, None, event.attributes) for event in events])
-        is_new = found is not None and self.add(found)
+        is_whole = found is not None and self.add(found) and found.whole
+        said = self._read if is_whole else self._kept
         left = []
         for place, event in enumerate(events):
             content = message_events.content_of(event.name, event.attributes)
@@ -103,9 +105,8 @@ class Taken:
                 continue
             attributes = {k: v for k, v in event.attributes.items() if k not in content}
             left.append(msgspec.structs.replace(event, attributes=attributes))
-            if not (is_new and found is not None and found.whole):
-                for key in content:
-                    self._kept[message_events.kept_name(place, key)] = event.attributes[key]
+            for key in content:
+                said[message_events.kept_name(place, key)] = event.attributes[key]
         return tuple(left)
 
     def add(self, found: Found) -> bool:
@@ -122,7 +123,9 @@ class Taken:
         """Return what was taken, if anything."""
         for field, said in self._converted.items():
             text = normal.encoded(said)
-            if text is not None:
+            if text is None:
+                self._kept |= self._read
+            else:
                 self._texts[field] = text
         if not self._texts and not self._kept:
             return None
@@ -133,15 +136,16 @@ class Taken:
         )
 
     def _take_canonical(self, name: str, field: str, value: AttributeValue) -> None:
-        text = value if type(value) is str else encode(value).decode()
+        text = _text(value)
         is_valid = _VALID.get(field)
         if is_valid is None or is_valid(text):
-            self._texts[field] = text
-            if text is not value:
-                self._structured.append(field)
+            self._set_text(field, text, value)
             return
         self._kept[name] = value
-        said = canonical_content(field, document_of(value))
+        try:
+            said = canonical_content(field, document_of(value))
+        except Exception:  # noqa: BLE001 - what nobody thought of may not fail its batch
+            said = None
         if said:
             self._converted[field] = said
 
@@ -165,6 +169,17 @@ class Taken:
             self._take_group(group, members)
 
     def _take_group(self, group: str, members: Attributes) -> None:
+        try:
+            is_whole = self._add_group(group, members)
+        except Exception:  # noqa: BLE001 - what nobody thought of may not fail its batch
+            is_whole = False
+        if is_whole:
+            self._read |= members
+        else:
+            self._kept |= members
+
+    def _add_group(self, group: str, members: Attributes) -> bool:
+        """Add what a group says; tell whether nothing has to be kept beside it."""
         if group in DOCUMENTS:
             found = _read(DOCUMENTS[group], document_of(members[group]))
         elif group in RESPONSES:
@@ -175,14 +190,16 @@ class Taken:
                 self._kept |= vectors
             nodes = unflattened(group, members) if members else None
             found = _read(FAMILIES[group], nodes)
-        if found is None or not self.add(found) or not found.whole:
-            self._kept |= members
+        return found is not None and self.add(found) and found.whole
 
     def _take_text(self, name: str, field: str, value: AttributeValue) -> None:
         if field in self._texts:
             self._kept[name] = value
             return
-        self._texts[field] = value if type(value) is str else encode(value).decode()
+        self._set_text(field, _text(value), value)
+
+    def _set_text(self, field: str, text: str, value: AttributeValue) -> None:
+        self._texts[field] = text
         if type(value) is not str:
             self._structured.append(field)
 
@@ -223,6 +240,10 @@ _VECTORS: Final = "embedding.embeddings."
 def _says(message: dict[str, Any], other: dict[str, Any]) -> bool:
     """Tell whether a message says all that another one says."""
     return all(message.get(key) == value for key, value in other.items())
+
+
+def _text(value: AttributeValue) -> str:
+    return normal.readable(value) if type(value) is str else encode(value).decode()
 
 
 def _is_vector(name: str) -> bool:
