@@ -138,7 +138,8 @@ COMMENT ON COLUMN observatory.spans.sent_cost_usd IS
     'What the sender says that it cost, in US dollars. cost_usd is never taken from it.';
 COMMENT ON COLUMN observatory.spans.usage_conflict IS
     'How its numbers contradict each other or repeat another span''s, sorted, with commas: '
-    'cached_over_input, reasoning_over_output, sources_disagree, total_mismatch; and why it is no '
+    'cached_over_input, media_over_input, media_over_output, reasoning_over_output, '
+    'sources_disagree, total_mismatch, unusable_count; and why it is no '
     'inference: repeats_parent, counted_elsewhere. NULL if nothing is wrong.';
 COMMENT ON COLUMN observatory.spans.time_to_first_token_ms IS
     'Milliseconds from the start to the first part of the answer.';

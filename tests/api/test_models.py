@@ -84,3 +84,17 @@ async def test_what_is_refused(service: Service, path: str, status: int) -> None
     """Never a page of something else."""
     response = await service.http.get(f"/api/v1/{path}")
     assert response.status_code == status
+
+
+@pytest.mark.parametrize("name", ["google", "gemini", "google-gla", "gcp.gemini"])
+async def test_models_by_any_name_of_their_provider(
+    service: Service, database_url: str, name: str
+) -> None:
+    """Whoever asks by the name that the telemetry was sent with."""
+    file = {"gemini/gemini-9": {"litellm_provider": "gemini", "mode": "chat"}}
+    async with open_pool(database_url) as pool:
+        await sync_models(pool, litellm.read(json.dumps(file).encode()))
+    found = await service.get("models", provider=name)
+    assert [(one["provider"], one["model"]) for one in found["models"]] == [
+        ("gcp.gemini", "gemini-9")
+    ]

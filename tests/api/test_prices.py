@@ -68,6 +68,16 @@ async def test_models_without_a_price(service: Service) -> None:
     assert (model["provider"], model["model"], model["requests"]) == ("openai", "acme-1", 1)
     assert model["first_seen"] == model["last_seen"]
     assert found["from"] < model["first_seen"] < found["to"]
+    assert model["without_tokens"] == 0
+
+
+async def test_calls_without_one_of_their_numbers(service: Service) -> None:
+    """A price would be set for nothing: one number of tokens is as good as none."""
+    half = llm_attributes()
+    del half["gen_ai.usage.output_tokens"]
+    await service.send(Signal.TRACES, traces(span(attributes=half)))
+    (model,) = (await service.get("prices/unpriced"))["models"]
+    assert (model["requests"], model["without_tokens"]) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,9 @@ def test_a_price_of_ones_own(on_database: Command) -> None:
     shown = on_database("prices", "show", reference, "--json").json
     assert shown["source_row"]["model"] == "gpt-4o"
     assert "gpt-4o" in on_database("prices", "show", reference).out
+    assert on_database("prices", "set", "*", "acme-9", "input=3").code == 0
+    anybody = on_database("prices", "explain", "*", "acme-9", "--json").json
+    assert Decimal(anybody["cost_usd"]) == 3
     unknown = on_database("prices", "explain", "acme", "acme-1")
     assert (unknown.code, "No price" in unknown.out) == (1, True)
 
@@ -159,14 +162,21 @@ def test_a_file_that_is_too_large(
 
 
 @contextmanager
-def served(status: int, body: bytes) -> Iterator[str]:
-    """Serve one answer on loopback; give its URL, with a password in it."""
+def served(status: int, body: bytes, headers: dict[str, Any] | None = None) -> Iterator[str]:
+    """Serve one answer on loopback; give its URL, with a secret in it.
+
+    What ``headers`` has is sent; after a request it also has its Authorization.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 5
 
         def do_GET(self) -> None:
             self.send_response(status)
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            if headers is not None:
+                headers["Authorization"] = self.headers["Authorization"]
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -180,6 +190,17 @@ def served(status: int, body: bytes) -> Iterator[str]:
             yield f"http://127.0.0.1:{server.server_port}/prices.json?token=secret"
         finally:
             server.shutdown()
+
+
+def test_the_user_and_password_of_a_url() -> None:
+    """They are sent to that host, never to where it redirects to, and are no part of its name."""
+    there: dict[str, Any] = {}
+    with served(200, b"there", there) as target:
+        here = {"Location": target}
+        with served(302, b"", here) as url:
+            assert download(url.replace("://", "://u%40x:p:w@"), 10) == b"there"
+    assert here["Authorization"] == "Basic dUB4OnA6dw=="
+    assert there["Authorization"] is None
 
 
 def test_a_url_is_synced(on_database: Command, file: Path) -> None:

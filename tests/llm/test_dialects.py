@@ -12,8 +12,8 @@ from observatory_store import llm
 from observatory_store.llm.convention import Field
 from observatory_store.llm.mapping import CONVENTIONS
 from observatory_store.llm.opentelemetry import OPENTELEMETRY
-from observatory_store.llm.providers import WELL_KNOWN
 from observatory_store.rows import Span
+from observatory_store.rows.provider import WELL_KNOWN
 
 CHAT = {
     "operation": "chat",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from observatory_store import llm
@@ -169,3 +170,49 @@ def test_a_value_in_another_type_is_used(
     found = llm.read(attributes, START)[column]
     assert (found, type(found)) == (expected, type(expected))
     assert attributes == {name: value}
+
+
+@pytest.mark.parametrize("value", [-5, 12.5, 2**63 - 1, 2**31, "many", True, [1], math.inf])
+@pytest.mark.parametrize("name", ["gen_ai.usage.input_tokens", "llm.token_count.prompt"])
+def test_a_count_that_cannot_be_used_is_flagged(name: str, value: AttributeValue) -> None:
+    """A call without usage looks like one whose library sends none: nobody would mend it."""
+    fields = llm.read({**AROUND, name: value}, START)
+    assert (fields.get("input_tokens"), fields["usage_conflict"]) == (None, "unusable_count")
+    if value != math.inf:  # which JSON does not have
+        usage = msgspec.json.encode({"prompt_tokens": value}).decode()
+        fields = llm.read({**AROUND, "metadata.usage_object": usage}, START)
+        assert fields["usage_conflict"] == "unusable_count"
+
+
+@pytest.mark.parametrize("value", ["", None, math.nan])
+def test_a_count_that_is_not_said_is_not_flagged(value: AttributeValue) -> None:
+    """LiteLLM sends what it does not know as an empty text, JavaScript as NaN."""
+    for name in ("gen_ai.usage.input_tokens", "llm.token_count.prompt"):
+        assert "usage_conflict" not in llm.read({**AROUND, name: value}, START)
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        (
+            {"input_tokens": 10, "audio.input_tokens": 6, "image.input_tokens": 5},
+            "media_over_input",
+        ),
+        ({"input_tokens": 11, "audio.input_tokens": 6, "image.input_tokens": 5}, None),
+        ({"output_tokens": 4, "audio.output_tokens": 5}, "media_over_output"),
+        (
+            {"output_tokens": 8, "audio.output_tokens": 5, "reasoning.output_tokens": 4},
+            "media_over_output",
+        ),
+        ({"output_tokens": 9, "image.output_tokens": 5, "reasoning.output_tokens": 4}, None),
+        ({"audio.output_tokens": 5, "image.input_tokens": 5}, None),
+    ],
+)
+def test_audio_and_images_are_within_their_whole(
+    counts: dict[str, int], expected: str | None
+) -> None:
+    """Such a call has no cost, and nothing would tell why."""
+    attributes = {f"gen_ai.usage.{name}": count for name, count in counts.items()}
+    assert (
+        llm.read({"gen_ai.operation.name": "chat", **attributes}).get("usage_conflict") == expected
+    )

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from observatory_store import llm
 from observatory_store.rows import Span
 
@@ -104,6 +106,21 @@ def test_spans_that_are_their_own_ancestors_end() -> None:
     assert counted(call(1, 1, response_id="r"), call(2, 3, response_id="r")) == [1, 2]
     circle = [call(number, number % 50 + 1, request_model=f"{number}") for number in range(1, 51)]
     assert counted(*circle) == list(range(1, 51))
+
+
+def test_other_answers_are_other_calls() -> None:
+    """Two short questions to one model often have the same numbers; both are charged."""
+    assert counted(call(1, response_id="a"), call(2, 1, response_id="b")) == [1, 2]
+    assert counted(call(1, response_id="a"), call(2, 1)) == [1]
+    assert counted(call(1), call(2, 1, response_id="b")) == [1]
+
+
+def test_one_of_a_circle_counts() -> None:
+    """A call that each span takes for the other's would have no cost at all."""
+    assert counted(call(1, 2, response_id="r"), call(2, 1, response_id="r")) == [1]
+    three = [call(1, 3), call(2, 1), call(3, 2)]
+    assert counted(*three) == [1]
+    assert counted(*(replace(each, response_id="r") for each in three)) == [1]
 
 
 def test_a_request_without_repeats_is_left_alone() -> None:

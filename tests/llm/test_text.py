@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observatory_store.rows.text import storable, storable_attributes
+from observatory_store.rows.text import storable, storable_value
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,6 @@ def test_any_text_becomes_storable(text: str) -> None:
 
 def test_attributes_are_repaired_at_every_depth() -> None:
     """A NUL inside a nested value would fail its batch."""
-    assert storable_attributes({"k\0": [{"\ud800": "v\0"}, 1, b"\0", None]}) == {
+    assert storable_value({"k\0": [{"\ud800": "v\0"}, 1, b"\0", None]}) == {
         "k\ufffd": [{"\ufffd": "v\ufffd"}, 1, b"\0", None]
     }

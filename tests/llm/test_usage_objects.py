@@ -95,6 +95,17 @@ REASONED = {"output_tokens": 96, "reasoning_tokens": 64}
         ),
         pytest.param(
             {
+                "promptTokenCount": 24,
+                "toolUsePromptTokenCount": 1176,
+                "candidatesTokenCount": 32,
+                "thoughtsTokenCount": 64,
+                "totalTokenCount": 1296,
+            },
+            REASONED | {"input_tokens": 1200},
+            id="Gemini: input without what its tools gave",
+        ),
+        pytest.param(
+            {
                 "input": 24,
                 "input_cached_tokens": 1024,
                 "input_cache_creation": 512,

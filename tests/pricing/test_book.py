@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from observatory_store.pricing import DatabasePrices, GenAIPrices, Price, PriceRow
+from observatory_store.pricing import DatabasePrices, GenAIPrices, Price, PriceRow, names
 from observatory_store.pricing.book import CACHED_LOOKUPS
 from observatory_store.pricing.tariff import ServiceTier
 
@@ -88,6 +88,10 @@ def test_a_source_that_does_not_tell_the_cost_is_passed_over() -> None:
         ("gpt-9-mini", "price:2"),
         ("gpt-9-mini-2026-01-01", "price:3"),
         ("gpt-9-mini-20260101", "price:3"),
+        ("claude-9-20260101", "price:5"),
+        ("claude-9-2026-01-01", "price:5"),
+        ("claude-9@2026-01-01", None),
+        ("claude-9-2026-13-01", None),
         ("gpt-9-mini-tts", "price:4"),
         ("gpt-9-max", "price:4"),
         ("my-gpt-9", None),
@@ -102,8 +106,18 @@ def test_names_and_patterns(model: str, expected: str | None) -> None:
         row(3, ONE, model="dated", names=("gpt-9-mini-####-##-##",)),
         row(2, ONE, model="mini", names=("gpt-9-mini*", "!*-tts")),
         row(1, ONE, model="gpt-9"),
+        row(5, ONE, model="claude-9-20260101"),
     ]
     assert chosen(rows, request_model=model) == expected
+
+
+def test_what_is_excluded_is_so_with_any_spelling_of_its_date() -> None:
+    """A model that a price is not for would be charged by it, by way of its other spelling."""
+    for excluded in ("!m-2026-01-01", "!m-20260101"):
+        rows = [row(1, ONE, names=("m-*", excluded))]
+        for name in ("m-2026-01-01", "m-20260101"):
+            assert chosen(rows, request_model=name) is None
+            assert not names.matches(("m-*", excluded), name)
 
 
 def test_the_dots_of_a_name_are_dots() -> None:
@@ -128,6 +142,41 @@ def test_what_azure_sells_of_openai_costs_the_same_unless_said_otherwise() -> No
     assert chosen(rows, provider="openai") == "price:2"
     own = [*rows, row(3, ONE, provider="azure.ai.openai", source="litellm")]
     assert chosen(own, **azure) == "price:3"
+
+
+def test_a_call_without_a_provider_has_the_price_of_the_models_maker() -> None:
+    """All calls by way of Langfuse, which names no provider, would have no cost."""
+    rows = [
+        row(1, ONE, provider="anthropic", model="claude-9"),
+        row(2, ONE, provider="openrouter", model="claude-9"),
+        row(3, ONE, provider="groq", model="gpt-oss-120b"),
+        row(4, ONE, provider="groq", model="llama-9"),
+    ]
+    assert chosen(rows, provider=None, request_model="Claude-9") == "price:1"
+    assert chosen(rows, provider=None, request_model="x", response_model="claude-9") == "price:1"
+    assert chosen(rows, provider=None, request_model="gpt-oss-120b") is None
+    assert chosen(rows, provider=None, request_model="llama-9") is None
+    assert chosen(rows, provider="", request_model="claude-9") is None
+    mine = [*rows, row(5, ONE, provider="anthropic", model="claude-9", source="user")]
+    assert chosen(mine, provider=None, request_model="claude-9") == "price:5"
+    bundled = DatabasePrices(GenAIPrices())
+    for model in ("gpt-4o-2024-08-06", "o3", "gemini-2.5-pro", "text-embedding-3-small"):
+        found = bundled.price(usage(provider=None, request_model=model))
+        assert found is not None
+        assert found.reference.startswith("genai-prices:")
+
+
+def test_a_users_price_for_any_provider() -> None:
+    """The only one that helps where nobody says who sells the model; a closer one goes first."""
+    rows = [
+        row(1, ONE, provider="*", model="llama-*", source="user"),
+        row(2, ONE, provider="groq", model="llama-9"),
+    ]
+    assert chosen(rows, provider=None, request_model="llama-9") == "price:1"
+    assert chosen(rows, provider="groq", request_model="llama-9") == "price:1"
+    own = [*rows, row(3, ONE, provider="groq", model="llama-*", source="user")]
+    assert chosen(own, provider="groq", request_model="llama-9") == "price:3"
+    assert chosen(own, provider=None, request_model="llama-9") == "price:1"
 
 
 def test_the_bundled_data_goes_where_the_table_has_nothing() -> None:

@@ -101,12 +101,37 @@ def test_service_tiers(tier: str | None, expected: str | None) -> None:
 
 
 def test_a_service_tier_and_a_long_context() -> None:
-    """1,001 x $6 + 1 x $14 where priority has its own long rate; batch says $1 of any length:
-    6,020 and 1,005 millionths.
+    """1,001 x $6 + 1 x $14 where priority has its own long rate: 6,020 millionths. What batch costs
+    where all else costs more, its $1 for short calls does not tell.
     """
     used = {"input_tokens": 1001, "output_tokens": 1}
     assert cost(SERVICE, service_tier="priority", **used) == Decimal("0.006020")
-    assert cost(SERVICE, service_tier="batch", **used) == Decimal("0.001005")
+    assert cost(SERVICE, service_tier="batch", **used) is None
+    assert cost(SERVICE, service_tier="batch", input_tokens=1000, output_tokens=0) is not None
+
+
+def test_cached_tokens_of_a_service_tier_and_a_long_context() -> None:
+    """A cached token would be charged as a fresh one where only its own long rate is not stated."""
+    long = ContextTier(above=1000, **in_tokens({"input": "4", "cache_read": "2"}))
+    batch = ServiceTier(
+        **in_tokens({"input": "1", "cache_read": "0.5"}),
+        context_tiers=(ContextTier(above=1000, **in_tokens({"input": "2"})),),
+    )
+    prices = tariff(
+        input="2", cache_read="1", output="8", context_tiers=(long,), service_tiers={"batch": batch}
+    )
+    used = {"service_tier": "batch", "input_tokens": 2000}
+    assert cost(prices, **used) == Decimal("0.004")
+    assert cost(prices, **used, cache_read_tokens=1) is None
+
+
+def test_hours_and_a_long_context() -> None:
+    """The rate of a short call at night is not that of a long one."""
+    night = Hours(start=time(0), end=time(0), **in_tokens({"input": "1"}))
+    long = ContextTier(above=1000, **in_tokens({"input": "4"}))
+    prices = tariff(input="2", output="0", context_tiers=(long,), hours=(night,))
+    assert cost(prices, input_tokens=1000) == Decimal("0.001")
+    assert cost(prices, input_tokens=1001) is None
 
 
 def test_audio_and_images_have_their_own_rates() -> None:

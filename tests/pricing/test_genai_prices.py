@@ -26,8 +26,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from observatory_store.pricing import GenAIPrices, Pricer, Usage, bundled
-from observatory_store.pricing.providers import ALIASES, canonical, in_genai_prices, of_genai_prices
+from observatory_store.pricing.providers import canonical, in_genai_prices
 from observatory_store.rows import Span
+from observatory_store.rows.provider import ALIASES, WELL_KNOWN
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 PRICES: Pricer = GenAIPrices()
@@ -97,7 +98,7 @@ def test_reasoning_is_charged_once() -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"provider": None},
+        {"provider": None, "request_model": "llama-3.3-70b"},
         {"provider": ""},
         {"provider": "nobody"},
         {"provider": "my-openai-proxy"},
@@ -239,10 +240,10 @@ def test_the_conventions_names_lead_to_a_provider(name: str, expected: str) -> N
 
 def test_the_providers_of_the_data_keep_apart() -> None:
     """One of two providers with one name would be priced by the other's prices."""
-    names = [of_genai_prices(provider.id) for provider in providers]
+    names = [canonical(provider.id) for provider in providers]
     assert len(set(names)) == len(names)
     assert all(canonical(name) == name == in_genai_prices(name) for name in names)
-    assert all(canonical(name) == name for name in ALIASES.values())
+    assert all(canonical(name) == name for name in (*WELL_KNOWN, *ALIASES.values()))
 
 
 _PRICED = [(p, m) for p in providers for m in p.models if p.find_model(m.id) is m]

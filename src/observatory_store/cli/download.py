@@ -5,10 +5,11 @@ from __future__ import annotations
 import http.client
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from pathlib import Path
 from time import monotonic
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from observatory_store.errors import InvalidInputError, UnavailableError
 
@@ -42,6 +43,8 @@ def read_file(path: Path, most_bytes: int) -> bytes:
 def download(url: str, most_bytes: int, *, seconds: float = TIMEOUT_SECONDS) -> bytes:
     """Return the bytes behind a URL of http or https.
 
+    A user and a password in it are sent as Basic authentication, to its own host only.
+
     Raises:
         UnavailableError: nothing answers, too slowly, or with an error.
         InvalidInputError: it is larger than ``most_bytes``, or no URL.
@@ -51,8 +54,7 @@ def download(url: str, most_bytes: int, *, seconds: float = TIMEOUT_SECONDS) -> 
     deadline = monotonic() + seconds
     body = bytearray()
     try:
-        request = urllib.request.Request(url, headers={"User-Agent": "observatory-store"})  # noqa: S310
-        with urllib.request.urlopen(request, timeout=seconds) as response:  # noqa: S310 - web only
+        with urllib.request.urlopen(_request(url), timeout=seconds) as response:  # noqa: S310 - web only
             while piece := response.read(_PIECE):
                 body += piece
                 if monotonic() > deadline:
@@ -78,6 +80,19 @@ def without_secrets(url: str) -> str:
         return parts._replace(netloc=host, query="", fragment="").geturl()
     except ValueError:
         return "the URL"
+
+
+def _request(url: str) -> urllib.request.Request:
+    parts = urlsplit(url)
+    secret, at, host = parts.netloc.rpartition("@")
+    request = urllib.request.Request(  # noqa: S310 - of the web, says the caller
+        parts._replace(netloc=host).geturl(), headers={"User-Agent": "observatory-store"}
+    )
+    if at:
+        token = b64encode(":".join(map(unquote, secret.split(":", 1))).encode()).decode()
+        # Where it redirects to has no business with it.
+        request.add_unredirected_header("Authorization", f"Basic {token}")
+    return request
 
 
 def _bounded(body: bytes, name: str, most_bytes: int) -> bytes:

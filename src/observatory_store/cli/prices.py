@@ -36,6 +36,7 @@ from observatory_store.errors import InvalidInputError
 from observatory_store.ingest import present_prices
 from observatory_store.pricing import Price, Tariff, Usage, genai
 from observatory_store.pricing.listing import Source
+from observatory_store.pricing.providers import ANY
 from observatory_store.pricing.rate_text import read_rates
 from observatory_store.repositories import (
     ModelSyncReport,
@@ -63,7 +64,9 @@ class SourceName(StrEnum):
     LITELLM = "litellm"
 
 
-ProviderName = Annotated[str, typer.Argument(metavar="PROVIDER", help="As openai, aws.bedrock.")]
+ProviderName = Annotated[
+    str, typer.Argument(metavar="PROVIDER", help="As openai, aws.bedrock; '*' is any, or none.")
+]
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="As gpt-4o.")]
 TokenCount = Annotated[int, typer.Option(min=0, help="Of the call.")]
 
@@ -192,7 +195,7 @@ def explain(
 ) -> None:
     """Tell what a call costs, or cost at a time, and by which price. Exits 1 if nobody knows."""
     usage = Usage(
-        provider=provider,
+        provider=None if provider == ANY else provider,
         request_model=model,
         time=parse_time(at, datetime.now(UTC)),
         input_tokens=input_tokens,

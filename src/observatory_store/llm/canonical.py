@@ -15,8 +15,9 @@ import msgspec
 from observatory_store.llm import conversion
 from observatory_store.llm.convention import Field
 from observatory_store.llm.inference import INFERENCE_OPERATIONS, OTHER_OPERATIONS, operation
-from observatory_store.llm.providers import WELL_KNOWN, provider
+from observatory_store.llm.providers import provider
 from observatory_store.rows import Attributes
+from observatory_store.rows.provider import WELL_KNOWN
 
 # A code point has at most 4 bytes, so that these need no encoding to be measured.
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=conversion.MAX_TEXT_BYTES // 4)]

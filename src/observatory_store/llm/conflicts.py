@@ -9,6 +9,12 @@ CACHED_OVER_INPUT: Final = "cached_over_input"
 """More tokens were read from the cache and written to it than the whole input has."""
 REASONING_OVER_OUTPUT: Final = "reasoning_over_output"
 """More tokens were spent on reasoning than the whole output has."""
+MEDIA_OVER_INPUT: Final = "media_over_input"
+"""More tokens of audio and images than the whole input has."""
+MEDIA_OVER_OUTPUT: Final = "media_over_output"
+"""More tokens of audio and images than the output has beside the reasoning."""
+UNUSABLE_COUNT: Final = "unusable_count"
+"""A count was sent that is none: negative, not whole, not a number, or too large."""
 TOTAL_MISMATCH: Final = "total_mismatch"
 """A total was sent that is not the input and the output together."""
 SOURCES_DISAGREE: Final = "sources_disagree"
@@ -28,6 +34,12 @@ def part_conflicts(columns: Mapping[str, Any]) -> list[str]:
     reasoning = columns.get("reasoning_tokens", 0)
     if reasoning and reasoning > columns.get("output_tokens", reasoning):
         conflicts.append(REASONING_OVER_OUTPUT)
+    heard_and_seen = columns.get("input_audio_tokens", 0) + columns.get("input_image_tokens", 0)
+    if heard_and_seen > columns.get("input_tokens", heard_and_seen):
+        conflicts.append(MEDIA_OVER_INPUT)
+    made = columns.get("output_audio_tokens", 0) + columns.get("output_image_tokens", 0)
+    if made and made + reasoning > columns.get("output_tokens", made + reasoning):
+        conflicts.append(MEDIA_OVER_OUTPUT)
     return conflicts
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from observatory_store.llm import conversion
 from observatory_store.rows import Attributes, AttributeValue
 
 Where: TypeAlias = Callable[[Attributes], bool]
@@ -20,6 +21,9 @@ UNCOUNTED_INPUT: Final = "uncounted_input"
 """In place of a column: the input as it was sent, before what it leaves out was added."""
 FIRST_TOKEN_TIME: Final = "first_token_time"  # noqa: S105 - a time
 """In place of a column: when the answer began, a ``datetime``."""
+
+UNUSABLE: Final = "unusable"
+"""In place of a column: True where an attribute should have told a count and does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,17 @@ class Field:
     restore: Callable[[Any], AttributeValue] | None = None
     """The attribute that the column's value stands for; None where it is the value itself."""
     where: Where | None = None
+
+    def fails(self, attribute: AttributeValue) -> bool:
+        """Tell whether an attribute that was not converted should have counted what was used.
+
+        An empty one or NaN is how some libraries send that they do not know.
+        """
+        return (
+            self.convert is conversion.count
+            and self.column != "max_tokens"
+            and conversion.is_said(attribute)
+        )
 
     def attribute_of(self, value: Any) -> AttributeValue:  # noqa: ANN401 - a column's value
         """Return the attribute that a column's value stands for."""

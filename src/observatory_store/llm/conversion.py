@@ -61,6 +61,11 @@ def count(value: AttributeValue) -> int | None:
     return None
 
 
+def is_said(value: AttributeValue) -> bool:
+    """Tell whether a value says anything: None, an empty text and NaN do not."""
+    return value is not None and value != "" and value == value  # noqa: PLR0124 - not so of NaN
+
+
 def number(value: AttributeValue) -> float | None:
     """Accept a finite number: a double, an integer, or its numeral."""
     if type(value) is float:

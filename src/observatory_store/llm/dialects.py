@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
-from observatory_store.llm.convention import Convention, Document, Field
+from observatory_store.llm.convention import UNUSABLE, Convention, Document, Field
 from observatory_store.rows import Attributes, Event
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,6 +44,8 @@ class Dialects:
                 value = entry.convert(attributes[entry.attribute])
                 if value is not None:
                     yield entry.column, value
+                elif entry.fails(attributes[entry.attribute]):
+                    yield UNUSABLE, True
 
     def first_token(self, events: Sequence[Event]) -> datetime | None:
         """Return when the answer began, if an event tells."""

@@ -39,8 +39,19 @@ class _Response(msgspec.Struct):
     usage: Any = None
 
 
+class _OfAnthropic(msgspec.Struct):
+    usage: Any = None
+
+
+class _ProviderMetadata(msgspec.Struct):
+    """What Vercel's SDK passes on of the provider's answer."""
+
+    anthropic: _OfAnthropic | None = None
+
+
 _request = msgspec.json.Decoder(_Request)
 _response = msgspec.json.Decoder(_Response)
+_provider_metadata = msgspec.json.Decoder(_ProviderMetadata)
 
 _REQUEST_COLUMNS: Final = (
     ("model", "request_model", conversion.text),
@@ -62,6 +73,12 @@ def usage_of_response(value: AttributeValue) -> Columns:
     """Read the member ``usage`` of a response's JSON."""
     found = _decoded(_response, value)
     return {} if found is None else read_usage(found.usage)
+
+
+def usage_of_provider(value: AttributeValue) -> Columns:
+    """Read Claude's usage object of Vercel's provider metadata."""
+    found = _decoded(_provider_metadata, value)
+    return {} if found is None or found.anthropic is None else read_usage(found.anthropic.usage)
 
 
 def parameters(value: AttributeValue) -> Columns:

@@ -11,6 +11,7 @@ from observatory_store.llm.canonical import ExactAttributes
 from observatory_store.llm.conflicts import (
     SOURCES_DISAGREE,
     TOTAL_MISMATCH,
+    UNUSABLE_COUNT,
     is_total_wrong,
     joined,
     part_conflicts,
@@ -19,6 +20,7 @@ from observatory_store.llm.convention import (
     FIRST_TOKEN_TIME,
     TOTAL_TOKENS,
     UNCOUNTED_INPUT,
+    UNUSABLE,
     Convention,
     Field,
 )
@@ -71,6 +73,11 @@ _KNOWN: Final = frozenset(_CANONICAL) | _DIALECTS.names
 _PARTS: Final = frozenset({"cache_read_tokens", "cache_write_tokens", "reasoning_tokens"})
 _COUNTS: Final = _PARTS | {"input_tokens", "output_tokens"}
 """Columns about which two sources can disagree."""
+_ALL_PARTS: Final = _PARTS | {
+    f"{direction}_{medium}_tokens"
+    for direction in ("input", "output")
+    for medium in ("audio", "image")
+}
 
 
 def read(
@@ -107,7 +114,7 @@ def _columns(
         return {}
     found = _EXACT.take(attributes)
     conflicts = _read_rest(attributes, found, start_time, events)
-    if not _PARTS.isdisjoint(found):
+    if not _ALL_PARTS.isdisjoint(found):
         conflicts += part_conflicts(found)
     if conflicts:
         found["usage_conflict"] = joined(conflicts)
@@ -124,6 +131,7 @@ def _read_rest(
     events: Sequence[Event],
 ) -> list[str]:
     others: list[str] = []
+    unusable = False
     for name in _KNOWN.intersection(attributes):
         field = _CANONICAL.get(name)
         if field is None:
@@ -135,7 +143,12 @@ def _read_rest(
             found[field.column] = value
             if field.is_exact(value, attribute):
                 del attributes[name]
-    return _read_dialects(attributes, found, others, start_time, events) if others else []
+        elif field.fails(attribute):
+            unusable = True
+    conflicts = _read_dialects(attributes, found, others, start_time, events) if others else []
+    if unusable and UNUSABLE_COUNT not in conflicts:
+        conflicts.append(UNUSABLE_COUNT)
+    return conflicts
 
 
 def restore(span: Span) -> Attributes:
@@ -182,7 +195,9 @@ def _read_dialects(
         if column in _COUNTS:
             counts.append((column, value))
     total = first.pop(TOTAL_TOKENS, None)
+    unusable = first.pop(UNUSABLE, False)
     uncounted_input = first.pop(UNCOUNTED_INPUT, None)
+    _complete_input(attributes, found, first, uncounted_input, counts)
     first_token = first.pop(FIRST_TOKEN_TIME, None) or _DIALECTS.first_token(events)
     if first_token is not None and start_time is not None:
         waited = milliseconds_between(start_time, first_token)
@@ -196,7 +211,7 @@ def _read_dialects(
             # so the canonical attribute has to remain too.
             canonical = _CANONICAL_OF_COLUMN[column]
             attributes.setdefault(canonical.attribute, canonical.attribute_of(value))
-    conflicts = []
+    conflicts = [UNUSABLE_COUNT] if unusable else []
     if any(
         found[column] != count and (column != "input_tokens" or count != uncounted_input)
         for column, count in counts
@@ -205,6 +220,26 @@ def _read_dialects(
     if total is not None and is_total_wrong(found, total, uncounted_input):
         conflicts.append(TOTAL_MISMATCH)
     return conflicts
+
+
+def _complete_input(
+    attributes: Attributes,
+    found: dict[str, Any],
+    first: dict[str, Any],
+    uncounted_input: int | None,
+    counts: Iterable[tuple[str, int]],
+) -> None:
+    """Take the input of a usage object that says what the number sent beside it leaves out."""
+    name = "input_tokens"
+    if uncounted_input is None or found.get(name, first.get(name)) != uncounted_input:
+        return
+    complete = [count for column, count in counts if column == name and count > uncounted_input]
+    if complete:
+        first[name] = complete[0]
+        if name in found:
+            # The column no longer stands for the attribute, which has to remain.
+            attributes.setdefault(canonical_attribute(name), found[name])
+            found[name] = complete[0]
 
 
 def _is_inference(found: dict[str, Any]) -> bool:

@@ -46,7 +46,7 @@ def _marks(spans: list[Span], calls: list[Span]) -> dict[int, str]:
         outer, without_numbers = _around(call, by_key)
         between = {id(each) for each in without_numbers}
         repeats_one = between and (_numbers(call) == _NONE or not between.isdisjoint(streams))
-        if outer is not None or repeats_one:
+        if (outer is not None or repeats_one) and not _is_first_of_circle(call, by_key):
             repeats.add(id(call))
         else:
             elsewhere |= between
@@ -70,6 +70,20 @@ def _around(call: Span, by_key: dict[_Key, Span]) -> tuple[Span | None, list[Spa
     return None, []
 
 
+def _is_first_of_circle(call: Span, by_key: dict[_Key, Span]) -> bool:
+    """Tell whether a call is the one to count of calls each of which is inside another."""
+    key, least = _key(call), _key(call)
+    for _ in range(_MOST_ANCESTORS):
+        around = by_key.get((call.trace_id, call.parent_span_id or ""))
+        if around is None:
+            return False
+        call = around
+        if _key(call) == key:
+            return key == least
+        least = min(least, _key(call))
+    return False
+
+
 def _inside_same_answer(spans: list[Span], calls: list[Span]) -> Iterator[Span]:
     """Yield the calls with an ancestor that has the same id of the provider's answer."""
     answers: dict[_Key, list[Span]] = defaultdict(list)
@@ -82,9 +96,10 @@ def _inside_same_answer(spans: list[Span], calls: list[Span]) -> Iterator[Span]:
     parents = {_key(span): (span.trace_id, span.parent_span_id or "") for span in spans}
     for same in shared:
         keys = {_key(call) for call in same}
-        for call in same:
-            if not keys.isdisjoint(_ancestors(_key(call), parents)):
-                yield call
+        inside = [call for call in same if not keys.isdisjoint(_ancestors(_key(call), parents))]
+        if len(inside) == len(same):  # each is inside another: a circle, of which one has to count
+            inside.remove(min(same, key=_key))
+        yield from inside
 
 
 def _ancestors(key: _Key, parents: dict[_Key, _Key]) -> Iterator[_Key]:
@@ -110,6 +125,8 @@ def _is_stream_without_answer(call: Span) -> bool:
 
 def _can_be_same(outer: Span, inner: Span) -> bool:
     if outer.operation is not None and inner.operation not in {None, outer.operation}:
+        return False
+    if outer.response_id and inner.response_id and outer.response_id != inner.response_id:
         return False
     models, others = _models(outer), _models(inner)
     return not models or not others or not models.isdisjoint(others)

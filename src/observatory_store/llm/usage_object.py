@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from observatory_store.llm import conversion
-from observatory_store.llm.convention import TOTAL_TOKENS, UNCOUNTED_INPUT
+from observatory_store.llm.convention import TOTAL_TOKENS, UNCOUNTED_INPUT, UNUSABLE
 
 Path: TypeAlias = tuple[str, ...]
 """The keys that lead to a count; a list of modalities is entered by a modality."""
@@ -23,6 +23,8 @@ class _Shape:
     input: Path
     output: Path
     total: Path
+    more_input: Path | None = None
+    """Input that has no column of its own and that the input leaves out."""
     within: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     """Column → where its count is, as a part of the input or output."""
     apart: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
@@ -41,6 +43,7 @@ def _gemini(camel_case: bool) -> _Shape:  # noqa: FBT001 - the two spellings of 
         input=path("prompt_token_count"),
         output=path("candidates_token_count"),
         total=path("total_token_count"),
+        more_input=path("tool_use_prompt_token_count"),
         within={
             "cache_read_tokens": (path("cached_content_token_count"),),
             "input_audio_tokens": (path("prompt_tokens_details", "AUDIO"),),
@@ -146,7 +149,7 @@ def read_usage(document: Any) -> dict[str, Any]:  # noqa: ANN401 - a JSON docume
     """Return the columns that a usage object gives, and nothing if it is none.
 
     The input has the cached tokens in it and the output the reasoning, whether or not the object
-    says so. Beside the columns: :data:`TOTAL_TOKENS` and :data:`UNCOUNTED_INPUT`.
+    says so. Beside the columns: :data:`TOTAL_TOKENS`, :data:`UNCOUNTED_INPUT`, :data:`UNUSABLE`.
     """
     if not isinstance(document, Mapping):
         return {}
@@ -164,6 +167,8 @@ def read_usage(document: Any) -> dict[str, Any]:  # noqa: ANN401 - a JSON docume
         is_output: sum(n for column, n in apart.items() if (column in _OUTPUT_COLUMNS) is is_output)
         for is_output in (False, True)
     }
+    if shape.more_input is not None:
+        left_out[False] += _count(document, shape.more_input) or 0
     found = _count(document, shape.input)
     _put(columns, "input_tokens", None if found is None else found + left_out[False])
     if left_out[False]:
@@ -171,13 +176,18 @@ def read_usage(document: Any) -> dict[str, Any]:  # noqa: ANN401 - a JSON docume
     found = _count(document, shape.output)
     _put(columns, "output_tokens", None if found is None else found + left_out[True])
     _put(columns, TOTAL_TOKENS, _count(document, shape.total))
+    if _has_unusable(shape, document):
+        columns[UNUSABLE] = True
     tier = conversion.service_tier(document.get("service_tier"))
     return columns if tier is None else {**columns, "service_tier": tier}
 
 
 def _put(columns: dict[str, Any], column: str, count: int | None) -> None:
-    if count is not None and count <= conversion.MAX_COUNT:
-        columns[column] = count
+    if count is not None:
+        if count <= conversion.MAX_COUNT:
+            columns[column] = count
+        else:
+            columns[UNUSABLE] = True
 
 
 def _counts(paths: Mapping[str, tuple[Path, ...]], document: Mapping[str, Any]) -> dict[str, int]:
@@ -191,7 +201,19 @@ def _counts(paths: Mapping[str, tuple[Path, ...]], document: Mapping[str, Any]) 
     return found
 
 
+def _has_unusable(shape: _Shape, document: Mapping[str, Any]) -> bool:
+    paths = [shape.input, shape.output, shape.total]
+    paths += [] if shape.more_input is None else [shape.more_input]
+    paths += [path for each in (*shape.within.values(), *shape.apart.values()) for path in each]
+    said = (_at(document, path) for path in paths)
+    return any(conversion.is_said(each) and conversion.count(each) is None for each in said)
+
+
 def _count(document: Mapping[str, Any], path: Path) -> int | None:
+    return conversion.count(_at(document, path))
+
+
+def _at(document: Mapping[str, Any], path: Path) -> Any:  # noqa: ANN401 - a JSON document
     found: Any = document
     for key in path:
         if isinstance(found, Mapping):
@@ -200,7 +222,7 @@ def _count(document: Mapping[str, Any], path: Path) -> int | None:
             found = _of_modality(found, key)
         else:
             return None
-    return conversion.count(found)
+    return found
 
 
 def _of_modality(counts: list[Any], modality: str) -> Any:  # noqa: ANN401 - a JSON document

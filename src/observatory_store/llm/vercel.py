@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from observatory_store.llm import conversion
-from observatory_store.llm.convention import TOTAL_TOKENS, Convention, Field
+from observatory_store.llm import conversion, documents
+from observatory_store.llm.convention import TOTAL_TOKENS, Convention, Document, Field
 from observatory_store.llm.providers import provider
 
 _CALLS = {
@@ -43,7 +43,7 @@ def _application(column: str, *names: str) -> tuple[Field, ...]:
 
 VERCEL = Convention(
     name="Vercel AI SDK",
-    revision="ai 5.0.277 and 7.0.173",
+    revision="ai 5.0.277 with @ai-sdk/anthropic 2.0.45, and 7.0.173",
     entries=(
         Field(
             attribute="ai.operationId", column="operation", convert=conversion.one_of(_OPERATIONS)
@@ -69,6 +69,8 @@ VERCEL = Convention(
             column="time_to_first_token_ms",
             convert=conversion.elapsed,
         ),
+        # In version 5 only this tells what of Claude's input was cached, which all else leaves out.
+        Document(attribute="ai.response.providerMetadata", read=documents.usage_of_provider),
         *(
             Field(attribute=f"ai.usage.{name}", column=column, convert=conversion.count)
             for name, column in (

@@ -214,7 +214,8 @@ async def check_prices(connection: Connection) -> list[Finding]:
         warning(
             "prices",
             f"{requests:,} calls of the last day have no cost: {', '.join(models)}.",
-            "See `observatory-store prices unpriced`; then sync prices, set one, or have the "
-            "senders give the model's usual name and its token counts.",
+            "See `observatory-store prices unpriced`; then sync prices, set one (for the provider "
+            "'*' where it is unknown), or have the senders give the model's usual name and its "
+            "token counts.",
         )
     ]

@@ -13,7 +13,7 @@ import msgspec
 from observatory_store.pricing import names
 from observatory_store.pricing.cost import CompiledTariff, amounts
 from observatory_store.pricing.pricer import Price, Pricer, Usage
-from observatory_store.pricing.providers import RELATED, canonical
+from observatory_store.pricing.providers import ANY, RELATED, canonical, maker
 from observatory_store.pricing.tariff import Tariff
 
 USER: Final = "user"
@@ -95,11 +95,8 @@ class _Shelf:
         found += [
             row
             for _, pattern, without, row in self._patterns
-            if any(
-                pattern.fullmatch(spelling)
-                and not any(other.fullmatch(spelling) for other in without)
-                for spelling in spellings
-            )
+            if any(map(pattern.fullmatch, spellings))
+            and not any(other.fullmatch(spelling) for other in without for spelling in spellings)
         ]
         return tuple(found)
 
@@ -121,12 +118,13 @@ class PriceBook:
         """Return the price, or None where it is not known: never 0 for that reason.
 
         The first of these rows that is in force at the time of the call and tells its cost: the
-        user's for the response model, the user's for the request model; then of each source in the
-        order of ``SOURCES`` that for the response model, and after them those for the request
-        model. A row of the user's that does not tell the cost ends the search.
+        user's for the response model, the user's for the request model, and so those that the user
+        has for any provider; then of each source in the order of ``SOURCES`` that for the response
+        model, and after them those for the request model. A row of the user's that does not tell
+        the cost ends the search. A call that names no provider is one of the model's maker.
         """
         used = amounts(usage)
-        if used is None or usage.provider is None:
+        if used is None:
             return None
         time = usage.time
         if time.tzinfo is None:
@@ -142,16 +140,21 @@ class PriceBook:
                     break
         return self._fallback.price(usage)
 
-    def _find(self, provider: str, response: str | None, request: str | None) -> tuple[_Group, ...]:
+    def _find(
+        self, provider: str | None, response: str | None, request: str | None
+    ) -> tuple[_Group, ...]:
+        wanted = [name for name in (response, request) if name and len(name) <= names.MAX_NAME]
+        if provider is None:
+            provider = maker(*wanted) or ANY
         if len(provider) > names.MAX_NAME:
             return ()
-        wanted = [name for name in (response, request) if name and len(name) <= names.MAX_NAME]
         groups = self._all(canonical(provider), list(dict.fromkeys(wanted)))
         return tuple(group for group in groups if group)
 
     def _all(self, provider: str, wanted: list[str]) -> Iterator[_Group]:
-        for name in wanted:
-            yield self._group(USER, provider, name)
+        for seller in dict.fromkeys((provider, ANY)):
+            for name in wanted:
+                yield self._group(USER, seller, name)
         for name in wanted:
             for seller in (provider, *RELATED.get(provider, ())):
                 for source in SOURCES[1:]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Context, Decimal
+from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
 from observatory_store.pricing.pricer import Usage
@@ -14,14 +15,18 @@ EXACT: Final = Context(prec=60, traps=[])
 """Its own context, so that no precision or trap that the process sets can round or fail a price."""
 
 _ZERO: Final = Decimal(0)
+_UNKNOWN: Final = Decimal("NaN")
+"""A rate that nobody states: what has it in its sum is no cost."""
 _STANDARD: Final = ""
 _STANDARD_TIERS: Final = frozenset(
     {"", "auto", "default", "on_demand", "on-demand", "standard", "standard_only"}
 )
 """What providers call the service that nothing was asked for."""
 
-_Ladders: TypeAlias = Mapping[str, tuple[tuple[int, Decimal], ...]]
-"""For each class: its rate above so many input tokens, ascending."""
+_Ladder: TypeAlias = tuple[tuple[int, Decimal], ...]
+"""Rates above so many input tokens, ascending."""
+_Ladders: TypeAlias = Mapping[str, _Ladder]
+"""For each class."""
 
 
 class Amounts(NamedTuple):
@@ -104,7 +109,7 @@ class _Effective(NamedTuple):
                 if rate is None:
                     return None
                 total = EXACT.fma(rate, tokens, total)
-        return total
+        return None if total.is_nan() else total
 
 
 class _Tiered(NamedTuple):
@@ -132,7 +137,7 @@ class CompiledTariff:
         tiers = {name.lower(): _ladders(tier) for name, tier in tariff.service_tiers.items()}
         self._services = _services(standard, tiers)
         self._hours: tuple[tuple[Hours, dict[str, _Tiered]], ...] = tuple(
-            (hours, _services({**standard, **_ladders(hours)}, tiers)) for hours in tariff.hours
+            (hours, _services(_over(standard, _ladders(hours)), tiers)) for hours in tariff.hours
         )
 
     def cost(self, used: Amounts, time: datetime, service_tier: str | None) -> Decimal | None:
@@ -175,8 +180,26 @@ def _ladders(part: ServiceTier) -> _Ladders:
 def _services(standard: _Ladders, tiers: Mapping[str, _Ladders]) -> dict[str, _Tiered]:
     return {
         _STANDARD: _tiered(standard),
-        **{name: _tiered({**standard, **tier}) for name, tier in tiers.items()},
+        **{name: _tiered(_over(standard, tier)) for name, tier in tiers.items()},
     }
+
+
+def _over(standard: _Ladders, special: _Ladders) -> _Ladders:
+    """Return the standard rates with the special ones instead.
+
+    Where the standard rate of long contexts is another and the special one is not stated, it is not
+    known: neither the special rate of short ones nor the standard rate is right.
+    """
+    return {
+        **standard,
+        **{name: _stepped(standard.get(name, ()), ladder) for name, ladder in special.items()},
+    }
+
+
+def _stepped(standard: _Ladder, special: _Ladder) -> _Ladder:
+    stated = {above for above, _ in special}
+    unknown = ((above, _UNKNOWN) for above, _ in standard if above and above not in stated)
+    return tuple(sorted((*special, *unknown), key=itemgetter(0)))
 
 
 def _tiered(ladders: _Ladders) -> _Tiered:

@@ -33,7 +33,7 @@ from observatory_store.pricing.cost import EXACT
 from observatory_store.pricing.genai_models import model_listing, plain
 from observatory_store.pricing.listing import Listing, Refusal, Segment, Source
 from observatory_store.pricing.model_listing import ModelListing
-from observatory_store.pricing.providers import of_genai_prices
+from observatory_store.pricing.providers import canonical
 from observatory_store.pricing.tariff import ContextTier, Hours, ServiceTier, Tariff, check_tariff
 
 NAME: Final = "genai-prices"
@@ -88,7 +88,7 @@ def read(providers: Sequence[Provider] = bundled_providers) -> Source:
                 continue
             listings.append(
                 Listing(
-                    provider=of_genai_prices(provider.id),
+                    provider=canonical(provider.id),
                     model=model.id,
                     names=names,
                     segments=segments,
@@ -102,7 +102,7 @@ def read(providers: Sequence[Provider] = bundled_providers) -> Source:
         refused=tuple(refused),
         skipped=tuple(skipped),
         mentioned=frozenset(
-            (of_genai_prices(provider.id), model.id)
+            (canonical(provider.id), model.id)
             for provider in providers
             for model in provider.models
         ),

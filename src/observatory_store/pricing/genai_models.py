@@ -8,7 +8,7 @@ from typing import Any
 from genai_prices.types import ModelInfo, ModelPrice, Provider
 
 from observatory_store.pricing.model_listing import ModelListing, check_model
-from observatory_store.pricing.providers import of_genai_prices
+from observatory_store.pricing.providers import canonical
 
 
 def model_listing(provider: Provider, model: ModelInfo) -> ModelListing:
@@ -21,7 +21,7 @@ def model_listing(provider: Provider, model: ModelInfo) -> ModelListing:
     name = None if model.name is None else model.name.strip()
     return check_model(
         ModelListing(
-            provider=of_genai_prices(provider.id),
+            provider=canonical(provider.id),
             model=model.id.lower(),
             display_name=name or None,
             context_window=model.context_window,

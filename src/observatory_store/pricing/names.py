@@ -19,6 +19,7 @@ MOST_STARS: Final = 3
 """In one pattern: more would let a long name take long."""
 
 _SPECIAL = re.compile(r"[*#]")
+_DASHED_DATE = re.compile(r"(?<=[-@])(20\d\d)-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?=[-:]|$)")
 _COMPACT_DATE = re.compile(r"(?<=[-@])(20\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=[-:]|$)")
 
 
@@ -45,9 +46,10 @@ def spellings(name: str) -> Iterator[str]:
     """Yield the ways to look a name up: as it is, and with a date as it is written elsewhere."""
     lower = name.lower()
     yield lower
-    dashed = _COMPACT_DATE.sub(r"\1-\2-\3", lower)
-    if dashed != lower:
-        yield dashed
+    for date, otherwise in ((_COMPACT_DATE, r"\1-\2-\3"), (_DASHED_DATE, r"\1\2\3")):
+        spelling = date.sub(otherwise, lower)
+        if spelling != lower:
+            yield spelling
 
 
 def check(name: str) -> str:
@@ -85,11 +87,11 @@ def split(names: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
 def matches(names: Sequence[str], name: str) -> bool:
     """Tell whether these names and patterns are for a model of this name."""
     exact, patterns, excluded = split(names)
-    return any(
-        spelling in exact
-        or (
-            any(compile_pattern(pattern).fullmatch(spelling) for pattern in patterns)
-            and not any(compile_pattern(pattern).fullmatch(spelling) for pattern in excluded)
-        )
-        for spelling in spellings(name)
+    wanted = list(spellings(name))
+    return not set(exact).isdisjoint(wanted) or (
+        _any_matches(patterns, wanted) and not _any_matches(excluded, wanted)
     )
+
+
+def _any_matches(patterns: Sequence[str], wanted: Sequence[str]) -> bool:
+    return any(compile_pattern(pattern).fullmatch(one) for pattern in patterns for one in wanted)

@@ -1,39 +1,27 @@
-"""One vocabulary of providers, whatever telemetry and the sources of prices call them."""
+"""Whose prices and models are whose: the sources' names in the store's vocabulary."""
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import Final
 
-ALIASES: Final = {
-    # the OpenTelemetry conventions in earlier states
-    "aws_bedrock": "aws.bedrock",
-    "az.ai.inference": "azure.ai.inference",
-    "az.ai.openai": "azure.ai.openai",
-    "gemini": "gcp.gemini",
-    "vertex_ai": "gcp.vertex_ai",
-    "xai": "x_ai",
-    # what gateways and frameworks call them
-    "amazon_bedrock": "aws.bedrock",
-    "azure": "azure.ai.openai",
-    "azure_ai": "azure.ai.inference",
-    "azure_openai": "azure.ai.openai",
-    "bedrock": "aws.bedrock",
-    "fireworks_ai": "fireworks",
-    "google": "gcp.gen_ai",
-    "google_genai": "gcp.gen_ai",
-    "google_vertexai": "gcp.vertex_ai",
-    "mistral": "mistral_ai",
-    "mistralai": "mistral_ai",
-    "moonshot": "moonshot_ai",
-    "moonshotai": "moonshot_ai",
-    "together_ai": "together",
-    "vertexai": "gcp.vertex_ai",
-    "voyage": "voyageai",
-    "watsonx": "ibm.watsonx.ai",
+from observatory_store.rows.provider import folded, known_provider
+
+ANY: Final = "*"
+"""In place of a provider: a user's price for a model whoever sells it, or nobody says who."""
+
+_MAKERS: Final = {
+    re.compile(pattern): name
+    for pattern, name in (
+        (r"claude-", "anthropic"),
+        (r"gemini-", "gcp.gemini"),
+        (r"(ft:)?(chat)?gpt-\d|(ft:)?o[134](-|$)|text-embedding-(3|ada)-", "openai"),
+        (r"grok-", "x_ai"),
+        (r"voyage-", "voyageai"),
+    )
 }
-"""The names of the OpenTelemetry conventions (``gen_ai.provider.name``, November 2026) are kept; a
-name that is not here stands for itself. No name is taken for another that it contains:
-``my-openai-proxy`` is not OpenAI."""
+"""How names of models begin that only their maker sells, or others for the same: not open ones."""
 
 RELATED: Final = {
     "azure.ai.inference": (
@@ -59,39 +47,28 @@ RELATED: Final = {
 """Whose prices go where a source has none of the provider itself: it sells their models for the
 same. A user's own prices are never taken for another provider's."""
 
-_OF_GENAI_PRICES: Final = {
-    "aws": "aws.bedrock",
-    "azure": "azure.ai.openai",
-    "google": "gcp.gemini",
-    "x-ai": "x_ai",
-}
+_FAMILIES: Final = {"vertex_ai": "gcp.vertex_ai", "fireworks_ai": "fireworks_ai"}
+"""How names of LiteLLM begin that end in a kind of models: ``vertex_ai-language-models``."""
 _BUNDLED: Final = {
     "azure.ai.inference": "azure.ai.openai",
     "gcp.gen_ai": "gcp.gemini",
     "gcp.vertex_ai": "gcp.gemini",
 }
-_OF_LITELLM: Final = {
-    "bedrock_converse": "aws.bedrock",
-    "bedrock_mantle": "aws.bedrock",
-    "azure_text": "azure.ai.openai",
-    "codestral": "mistral_ai",
-    "cohere_chat": "cohere",
-    "fireworks_ai_embedding_models": "fireworks",
-    "text_completion_codestral": "mistral_ai",
-    "text_completion_inception": "inception",
-    "text_completion_openai": "openai",
-}
 
 
 def canonical(name: str) -> str:
     """Return the store's name of a provider, whichever way its name is written."""
-    plain = name.lower().replace("-", "_")
-    return ALIASES.get(plain, plain)
+    return known_provider(name) or folded(name)
 
 
-def of_genai_prices(provider_id: str) -> str:
-    """Return the store's name of a provider of genai-prices."""
-    return _OF_GENAI_PRICES.get(provider_id) or canonical(provider_id)
+@lru_cache(maxsize=1024)
+def maker(*models: str | None) -> str | None:
+    """Return whose price a call has that names no provider: the first model's that tells."""
+    for model in models:
+        for pattern, name in _MAKERS.items():
+            if model and pattern.match(model.lower()):
+                return name
+    return None
 
 
 def in_genai_prices(name: str) -> str:
@@ -101,8 +78,9 @@ def in_genai_prices(name: str) -> str:
 
 
 def of_litellm(provider: str) -> str:
-    """Return the store's name of a ``litellm_provider``."""
-    plain = provider.lower().replace("-", "_")
-    if plain.startswith("vertex_ai"):
-        return "gcp.vertex_ai"
-    return _OF_LITELLM.get(plain) or canonical(plain)
+    """Return the store's name of a ``litellm_provider``, which may say what for as well."""
+    plain = folded(provider)
+    for start, name in _FAMILIES.items():
+        if plain.startswith(start):
+            return name
+    return canonical(plain)

@@ -23,7 +23,7 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cache_read: Decimal | None = None
     cache_write: Decimal | None = None
     cache_write_1h: Decimal | None = None
-    """Kept for the record: telemetry does not say how long a cache entry is to live."""
+    """Kept for the record: the store has one number of written tokens, however long they live."""
     reasoning: Decimal | None = None
     input_audio: Decimal | None = None
     output_audio: Decimal | None = None
@@ -42,7 +42,11 @@ class ContextTier(Rates, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ServiceTier(Rates, frozen=True, kw_only=True, omit_defaults=True):
-    """Rates of one class of service, such as batch. What it does not state is as without it."""
+    """Rates of one class of service, such as batch. What it does not state is as without it.
+
+    A class of which it states some rates, but not those of a long context that costs otherwise
+    without it, has none there.
+    """
 
     context_tiers: tuple[ContextTier, ...] = ()
 
@@ -80,7 +84,7 @@ CLASSES: Final = Rates.__struct_fields__
 PER_CALL: Final = frozenset({"request", "web_search"})
 _MOST: Final = Decimal("0.01")
 """No model costs as much; a price of a million tokens, given as that of one, nearly always does."""
-_MOSTPER_CALL: Final = Decimal(1000)
+_MOST_PER_CALL: Final = Decimal(1000)
 _MOST_DIGITS, _MOST_PLACES = 30, 30
 
 
@@ -92,7 +96,7 @@ def check_rate(name: str, value: Decimal) -> Decimal:
             has more than 30 digits or decimal places.
 
     """
-    most = _MOSTPER_CALL if name in PER_CALL else _MOST
+    most = _MOST_PER_CALL if name in PER_CALL else _MOST
     if not value.is_finite():
         raise ValueError(f"{name} is {value}, no number")
     if value < 0:

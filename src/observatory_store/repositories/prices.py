@@ -63,7 +63,7 @@ class UnpricedModel(msgspec.Struct, frozen=True, kw_only=True):
     """The model that answered, or else the one that was asked for."""
     requests: int
     without_tokens: int
-    """Calls that came without any number of tokens: no price helps them."""
+    """Calls that came without their input or output tokens: no price helps them."""
     input_tokens: int
     output_tokens: int
     first_seen: datetime
@@ -103,7 +103,7 @@ class PriceRepository:
         It goes before all others.
 
         Args:
-            provider: its name, however it is written.
+            provider: its name, however it is written; ``*`` is any, or none.
             model: a name, or a pattern: see :mod:`observatory_store.pricing.names`.
             tariff: the price.
             start: with an offset.

@@ -6,9 +6,7 @@ has no UTF-8 form. Each such character becomes U+FFFD, the Unicode replacement c
 
 from __future__ import annotations
 
-from typing import cast
-
-from observatory_store.rows.attributes import Attributes, AttributeValue
+from observatory_store.rows.attributes import AttributeValue
 
 REPLACEMENT = "\ufffd"
 
@@ -39,8 +37,3 @@ def storable_value(value: AttributeValue) -> AttributeValue:
     if isinstance(value, dict):
         return {storable(key): storable_value(item) for key, item in value.items()}
     return value
-
-
-def storable_attributes(attributes: Attributes) -> Attributes:
-    """Return the map with every text in it storable; of keys that become equal the last stays."""
-    return cast("Attributes", storable_value(attributes))

@@ -56,7 +56,10 @@ SELECT
     provider,
     coalesce(response_model, request_model) AS model,
     count(*) AS requests,
-    count(*) FILTER (WHERE input_tokens IS NULL AND output_tokens IS NULL) AS without_tokens,
+    count(*) FILTER (
+        WHERE input_tokens IS NULL
+            OR (output_tokens IS NULL AND operation IS DISTINCT FROM 'embeddings')
+    ) AS without_tokens,
     coalesce(sum(input_tokens), 0)::bigint AS input_tokens,
     coalesce(sum(output_tokens), 0)::bigint AS output_tokens,
     min(start_time) AS first_seen,

@@ -58,7 +58,7 @@ class UnpricedModel(Answer):
     """The model that answered, or else the one that was asked for."""
     requests: int
     without_tokens: int
-    """Calls that came without any number of tokens: no price helps them."""
+    """Calls that came without their input or output tokens: no price helps them."""
     input_tokens: int
     output_tokens: int
     first_seen: MicroTime

@@ -97,7 +97,8 @@ class Span(Answer):
     """How the numbers of tokens contradict each other, or repeat another span's; null if neither.
 
     Sorted, with a comma between: ``cached_over_input``, ``counted_elsewhere``,
-    ``reasoning_over_output``, ``repeats_parent``, ``sources_disagree``, ``total_mismatch``."""
+    ``media_over_input``, ``media_over_output``, ``reasoning_over_output``, ``repeats_parent``,
+    ``sources_disagree``, ``total_mismatch``, ``unusable_count``."""
     time_to_first_token_ms: float | None
     finish_reasons: list[str] | None
     streaming: bool | None
