@@ -192,6 +192,36 @@ def test_a_span_everywhere_but_its_ids() -> None:
     assert span.resource == Resource(attributes=clean, scope_attributes=clean)
 
 
+def test_texts_beside_the_attributes() -> None:
+    """What is a column of its own would keep what the attribute of the same text does not."""
+    mail, clean = "of ann@example.com", "of [email]"
+    start = datetime(2026, 11, 1, tzinfo=UTC)
+    resource = Resource(
+        attributes={"service.name": mail}, schema_url=mail, scope_name=mail, scope_version=mail
+    )
+    sent = Span(
+        trace_id="a" * 32,
+        span_id="b" * 16,
+        start_time=start,
+        service_name=mail,
+        environment=mail,
+        trace_state=mail,
+        links=(Link(trace_id="a" * 32, span_id="b" * 16, trace_state=mail),),
+        resource=resource,
+    )
+    log = LogRecord(
+        time=start, severity_text=mail, event_name=mail, service_name=mail, resource=resource
+    )
+    (span,), (record,) = ALL.spans([sent]), ALL.logs([log])
+    for text in (span.service_name, span.environment, span.trace_state, span.links[0].trace_state):
+        assert text == clean
+    for text in (record.severity_text, record.event_name, record.service_name):
+        assert text == clean
+    for each in (span.resource, record.resource):
+        assert (each.schema_url, each.scope_name, each.scope_version) == (clean, clean, clean)
+        assert each.attributes == {"service.name": clean}
+
+
 def test_a_resource_without_secrets_is_the_same() -> None:
     """Its hash would be worked out anew for every record that it sent."""
     resource = Resource(attributes={"service.name": "tutor"})

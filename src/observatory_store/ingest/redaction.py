@@ -30,6 +30,10 @@ _LEAST_CHARACTERS: Final = len("a@b.c")
 _MOST_NAMES: Final = 5000
 _LONGEST_SHORT_NAME: Final = 100
 
+_SPAN_TEXTS: Final = ("name", "status_message", "service_name", "environment", "trace_state")
+_LOG_TEXTS: Final = ("severity_text", "event_name", "service_name")
+_RESOURCE_TEXTS: Final = ("schema_url", "scope_name", "scope_version", "scope_schema_url")
+
 
 class Redactor:
     """Applies the rules of some kinds."""
@@ -66,6 +70,7 @@ class Redactor:
                 body=self.value(record.body),
                 attributes=self.attributes(record.attributes),
                 resource=resources.redacted(record.resource),
+                **self.texts(record, _LOG_TEXTS),
             )
             for record in records
         ]
@@ -82,14 +87,18 @@ class Redactor:
         payload = span.payload
         return msgspec.structs.replace(
             span,
-            name=self.text(span.name),
-            status_message=self.text(span.status_message),
             attributes=self.attributes(span.attributes),
-            events=tuple([self._record(event) for event in span.events]),
-            links=tuple([self._record(link) for link in span.links]),
+            events=tuple([self._record(event, ()) for event in span.events]),
+            links=tuple([self._record(link, ("trace_state",)) for link in span.links]),
             payload=None if payload is None else self.payload(payload),
             resource=resources.redacted(span.resource),
+            **self.texts(span, _SPAN_TEXTS),
         )
+
+    def texts(self, row: Any, names: Iterable[str]) -> dict[str, str]:  # noqa: ANN401 - any row
+        """Return those of the named texts that are there, redacted."""
+        found = {name: getattr(row, name) for name in names}
+        return {name: self.text(text) for name, text in found.items() if text}
 
     def payload(self, payload: Payload) -> Payload:
         """Return a payload with its texts redacted; what was JSON stays so."""
@@ -108,8 +117,10 @@ class Redactor:
         """Return a value redacted, at all depths, in JSON texts too."""
         return self._value(value, 0)
 
-    def _record(self, record: Any) -> Any:  # noqa: ANN401 - an event or a link
-        return msgspec.structs.replace(record, attributes=self.attributes(record.attributes))
+    def _record(self, record: Any, names: Iterable[str]) -> Any:  # noqa: ANN401 - an event or link
+        return msgspec.structs.replace(
+            record, attributes=self.attributes(record.attributes), **self.texts(record, names)
+        )
 
     def _value(self, value: Any, level: int) -> Any:  # noqa: ANN401
         if isinstance(value, str):
@@ -162,14 +173,15 @@ class _Resources:
         self._series: dict[int, tuple[MetricSeries, MetricSeries]] = {}
 
     def redacted(self, resource: Resource) -> Resource:
-        """Return a resource with its attributes and its scope's redacted."""
+        """Return a resource with its own and its scope's texts redacted."""
         known = self._seen.get(id(resource))
         if known is not None:
             return known[1]
-        texts = {
+        texts: dict[str, Any] = {
             name: self._redactor.attributes(getattr(resource, name))
             for name in ("attributes", "scope_attributes")
         }
+        texts |= self._redactor.texts(resource, _RESOURCE_TEXTS)
         is_same = all(getattr(resource, name) == each for name, each in texts.items())
         found = resource if is_same else msgspec.structs.replace(resource, **texts)
         self._seen[id(resource)] = (resource, found)  # which keeps the id from another's use
