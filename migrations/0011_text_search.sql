@@ -19,6 +19,20 @@ $$;
 COMMENT ON FUNCTION observatory_private.beginning_of(text, integer) IS
     'About so many bytes from the beginning of a text; nothing of NULL.';
 
+CREATE OR REPLACE FUNCTION observatory_private.end_of(
+    content text, bytes integer
+) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN content IS NULL THEN ''
+        WHEN octet_length(content) <= bytes THEN content
+        ELSE right(content, (bytes::bigint * length(content) / octet_length(content))::integer)
+    END
+$$;
+
+COMMENT ON FUNCTION observatory_private.end_of(text, integer) IS
+    'About so many bytes from the end of a text; nothing of NULL.';
+
 CREATE OR REPLACE FUNCTION observatory_private.payload_text(
     input_messages text,
     output_messages text,
@@ -27,13 +41,7 @@ CREATE OR REPLACE FUNCTION observatory_private.payload_text(
     tool_result text
 ) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE
-            WHEN octet_length(input_messages) <= 65536 THEN input_messages
-            WHEN input_messages IS NULL THEN ''
-            ELSE right(
-                input_messages,
-                (65536::bigint * length(input_messages) / octet_length(input_messages))::integer)
-        END
+    SELECT observatory_private.end_of(input_messages, 65536)
         || ' ' || observatory_private.beginning_of(output_messages, 65536)
         || ' ' || observatory_private.beginning_of(system_instructions, 16384)
         || ' ' || observatory_private.beginning_of(tool_arguments, 16384)
@@ -52,22 +60,87 @@ $$;
 COMMENT ON FUNCTION observatory_private.body_text(jsonb) IS
     'What a text search reads of a log record''s body: its first 65,536 characters.';
 
+CREATE OR REPLACE FUNCTION observatory_private.json_values(part text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    -- Escaped backslashes first: in "C:\\new" there is no line break.
+    SELECT regexp_replace(
+        replace(part, '\\', ' '),
+        '"(role|type|finish_reason)" ?: ?"\w*"|"[\w.-]+" ?:|\\([bfnrt]|u[0-9a-fA-F]{4})', ' ', 'g')
+$$;
+
+COMMENT ON FUNCTION observatory_private.json_values(text) IS
+    'A part of JSON without its keys, the roles and types of messages, and escaped line breaks.';
+
+CREATE OR REPLACE FUNCTION observatory_private.said_in(part text, content text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN left(content, 99) ~ '^\s*([[{][\s[{]*)?"' AND right(content, 9) ~ '["}\]]\s*$'
+            THEN observatory_private.json_values(part)
+        ELSE part
+    END
+$$;
+
+COMMENT ON FUNCTION observatory_private.said_in(text, text) IS
+    'A part of a content, as json_values has it if the content looks like JSON.';
+
 CREATE OR REPLACE FUNCTION observatory_private.words_of(
     project_id integer, content text
 ) RETURNS tsvector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT to_tsvector(
         'pg_catalog.simple',
-        regexp_replace(
+        -- What would make one word of several, or a number, an address or a tag, of which a query
+        -- makes others.
+        translate(
             CASE WHEN octet_length(content) > 262144 THEN left(content, 65536) ELSE content END,
-            '"(role|type|finish_reason)" ?: ?"\w*"|"[\w.-]+" ?:|\\[bfnrt]', ' ', 'g'))
+            '.-/+@<&~', '        '))
         || array_to_tsvector(ARRAY[chr(1) || project_id::text])
 $$;
 
 COMMENT ON FUNCTION observatory_private.words_of(integer, text) IS
-    'The words of a text, and one for its project, which no text can have: so an index leads to the '
-    'texts of one project. Where it is JSON, neither its keys nor the roles and types of messages '
-    'are words, and an escaped line break ends one. 256 kB have at most 1 MB of words.';
+    'The words of a text, which are letters and digits, and one for its project, which no text can '
+    'have: so an index leads to the texts of one project. 256 kB have at most 1 MB of words.';
+
+CREATE OR REPLACE FUNCTION observatory_private.payload_words(
+    project_id integer,
+    input_messages text,
+    output_messages text,
+    system_instructions text,
+    tool_arguments text,
+    tool_result text
+) RETURNS tsvector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT observatory_private.words_of(
+        project_id,
+        coalesce(observatory_private.said_in(
+            observatory_private.end_of(input_messages, 65536), input_messages), '')
+        || ' ' || coalesce(observatory_private.said_in(
+            observatory_private.beginning_of(output_messages, 65536), output_messages), '')
+        || ' ' || coalesce(observatory_private.said_in(
+            observatory_private.beginning_of(system_instructions, 16384), system_instructions), '')
+        || ' ' || coalesce(observatory_private.said_in(
+            observatory_private.beginning_of(tool_arguments, 16384), tool_arguments), '')
+        || ' ' || coalesce(observatory_private.said_in(
+            observatory_private.beginning_of(tool_result, 16384), tool_result), ''))
+$$;
+
+COMMENT ON FUNCTION observatory_private.payload_words(integer, text, text, text, text, text) IS
+    'The words of what a text search reads of a payload.';
+
+CREATE OR REPLACE FUNCTION observatory_private.body_words(
+    project_id integer, body jsonb
+) RETURNS tsvector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT observatory_private.words_of(
+        project_id,
+        CASE jsonb_typeof(body)
+            WHEN 'string' THEN observatory_private.body_text(body)
+            ELSE observatory_private.json_values(observatory_private.body_text(body))
+        END)
+$$;
+
+COMMENT ON FUNCTION observatory_private.body_words(integer, jsonb) IS
+    'The words of what a text search reads of a log record''s body.';
 
 CREATE OR REPLACE FUNCTION observatory_private.word_query(
     project_id integer, query tsquery
@@ -77,7 +150,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 COMMENT ON FUNCTION observatory_private.word_query(integer, tsquery) IS
-    'What words_of a text of the project have to fulfil.';
+    'What the words of a text of the project have to fulfil.';
 
 CREATE OR REPLACE FUNCTION observatory_private.text_days(
     relation_name text

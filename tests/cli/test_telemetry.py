@@ -9,8 +9,9 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from observatory_store import LLMCall, Store
+from observatory_store import LLMCall, LogRecord, Store
 from observatory_store.repositories.trace_search import SearchByPayloads
+from observatory_store.rows import AttributeValue
 
 from .conftest import Command
 
@@ -97,6 +98,33 @@ def test_pages_of_traces(on_database: Command, recorded: datetime, database_url:
     second = on_database("traces", "list", "--limit", "1", *hint)
     assert second.code == 0
     assert TRACE in second.out
+
+
+def test_logs(on_database: Command, database_url: str) -> None:
+    """What they say, whether it is a text or a map; and only those that are asked for."""
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    bodies: list[AttributeValue] = ["all is\x1b well", {"message": "timeout", "code": 7}, None]
+    records = [
+        LogRecord(time=start + timedelta(seconds=n), body=body, severity_number=9 + 4 * n)
+        for n, body in enumerate(bodies)
+    ]
+
+    async def record() -> None:
+        async with Store.open(database_url) as store:
+            await store.write_logs(records)
+
+    asyncio.run(record())
+    shown = on_database("logs", "list").out
+    assert "\x1b" not in shown
+    assert '{"code":7,"message":"timeout"}' in shown
+    (found,) = on_database("logs", "list", "--q", "timeout", "--json").json["items"]
+    assert found["body"] == {"message": "timeout", "code": 7}
+    severe = on_database("logs", "list", "--min-severity", "13", "--limit", "1")
+    assert severe.code == 0
+    hint = severe.err.removeprefix("next page: ").split()
+    assert "timeout" in on_database("logs", "list", "--min-severity", "13", *hint).out
+    assert "No logs" in on_database("logs", "list", "--event", "other").out
+    assert on_database("logs", "list", "--trace", "x").code == 2
 
 
 def test_traces_by_words(

@@ -66,6 +66,18 @@ def _answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def test_letters_of_all_languages_have_cases(cluster: Cluster) -> None:
+    """A search for a word is one in any case, and `„refund“` has no quotes in it."""
+    with cluster:
+        statement = (
+            "SELECT 'ÉCOLE' ~* 'école',"
+            " to_tsvector('simple', '„Refund“ des ÖPNV')"
+            " @@ plainto_tsquery('simple', 'refund öpnv'),"
+            " 'a' < 'B'"
+        )
+        assert _query(cluster.url, statement) == [(True, True, False)]
+
+
 def test_server_answers_on_loopback_once_start_returns(cluster: Cluster) -> None:
     """Otherwise `dev` would apply migrations to a server that is not there yet."""
     cluster.start()

@@ -21,7 +21,7 @@ from observatory_store.maintenance.statistics import read_statistics
 from observatory_store.schema import Migrator
 from patience import PATIENCE_SECONDS
 from storage.pooler import pooled
-from storage.samples import now, query, span, traffic
+from storage.samples import log, now, query, span, traffic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -243,6 +243,17 @@ async def test_a_maintain_that_does_not_run(database_url: str) -> None:
         assert {one.what.split()[0] for one in found} == {"spans", "trace_days"}
         await maintain(pool)
     assert await _bad(database_url, "retention") == []
+
+
+async def test_days_that_are_not_indexed(database_url: str) -> None:
+    """Without them a search is slow, and nothing else says so."""
+    async with Store.open(database_url) as store, open_pool(database_url) as pool:
+        await store.write_logs([log(time=now() - timedelta(hours=50)), log(time=now())])
+        severity, what = await _one(database_url, "words")
+        assert severity is Severity.WARNING
+        assert f"logs of {now() - timedelta(hours=50):%Y-%m-%d}." in what
+        await maintain(pool)
+    assert await _bad(database_url, "words") == []
 
 
 @pytest.mark.editions("postgres")

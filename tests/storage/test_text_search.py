@@ -12,7 +12,7 @@ from observatory_store import LogFilter, Payload, Store, TraceFilter
 from observatory_store.database import open_pool
 from observatory_store.errors import InvalidInputError
 from observatory_store.maintenance import maintain
-from observatory_store.repositories import logs, text_index
+from observatory_store.repositories import logs, scan, text_index
 from observatory_store.repositories.trace_search import SearchByPayloads
 from storage.samples import RECENT, log, query, span
 from storage.test_scans import RANGE, items, pages
@@ -60,6 +60,7 @@ async def test_words_of_payloads_find_their_traces(database_url: str) -> None:
             "o'brien": [1],
             "4711-ab": [1],
             "naïve": [1],
+            "NAÏVE": [1],
             "role": [],
             "user": [],
             "parts": [],
@@ -114,7 +115,14 @@ async def test_a_search_that_cannot_be_is_refused(database_url: str) -> None:
                 await store.traces.list(RANGE, TraceFilter(q=q))
             with pytest.raises(InvalidInputError, match=message):
                 await store.logs.list(RANGE, LogFilter(q=q))
-        for q in ("𝄞" * 256, "ж" * 256, "a " * 128, "'" * 255 + "a", "(" * 128 + "a", "a-" * 128):
+        for q in (
+            "\U00010400" * 256,
+            "ж" * 256,
+            "a " * 128,
+            "'" * 255 + "a",
+            "(" * 128 + "a",
+            "a-" * 128,
+        ):
             await store.traces.list(RANGE, TraceFilter(q=q))
 
 
@@ -254,3 +262,28 @@ async def test_finished_days_are_indexed_and_found(
             lambda c: store.traces.list(RANGE, TraceFilter(q="hay"), limit=2, cursor=c)
         )
         assert len({one.trace_id for one in items(often)}) == len(items(often)) == 209
+
+
+async def test_a_search_that_takes_long_goes_on_with_its_cursor(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a request has no time for is found by the next ones, each once."""
+    monkeypatch.setattr(scan, "TEXTS_AT_ONCE", 10)
+    monkeypatch.setattr(scan, "TEXT_SECONDS", -1)
+    hay, needle = Payload(input_messages="hay"), Payload(input_messages="needle")
+    times = [RECENT - timedelta(seconds=n) for n in range(60)]
+    async with Store.open(database_url) as store:
+        await store.write_spans(
+            [
+                span(n + 1, start_time=time, payload=needle if n % 20 == 15 else hay)
+                for n, time in enumerate(times)
+            ]
+        )
+        await store.write_logs(
+            [log("needle" if n % 20 == 15 else "hay", time=t) for n, t in enumerate(times)]
+        )
+        traces = await pages(lambda c: store.traces.list(RANGE, TraceFilter(q="needle"), cursor=c))
+        bodies = await pages(lambda c: store.logs.list(RANGE, LogFilter(q="needle"), cursor=c))
+        assert sorted(int(one.trace_id, 16) for one in items(traces)) == [16, 36, 56]
+        assert sorted(one.time for one in items(bodies)) == [times[n] for n in (55, 35, 15)]
+        assert min(len(traces), len(bodies)) >= 4

@@ -17,6 +17,7 @@ from observatory_store.cli import (
     errors,
     keys,
     latency,
+    logs,
     maintain,
     models,
     prices,
@@ -56,6 +57,7 @@ application.command("recost")(recost.recost)
 application.add_typer(projects.verbs, name="projects")
 application.add_typer(keys.verbs, name="keys")
 application.add_typer(traces.verbs, name="traces")
+application.add_typer(logs.verbs, name="logs")
 application.command("usage")(usage.usage)
 application.command("latency")(latency.latency)
 application.command("errors")(errors.errors)

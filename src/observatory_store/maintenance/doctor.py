@@ -27,6 +27,7 @@ from observatory_store.maintenance.storage_checks import (
     check_prices,
     check_rollups,
     check_upkeep,
+    check_words,
 )
 from observatory_store.sql import load
 
@@ -85,6 +86,7 @@ async def _examine_schema(connection: Connection, server: Server) -> list[Findin
         ("lz4", partial(check_compression, server=server)),
         ("upkeep", check_upkeep),
         ("rollups", check_rollups),
+        ("words", check_words),
         ("prices", check_prices),
     ]
     findings = []

@@ -198,6 +198,23 @@ async def _oldest(connection: Connection, row: Mapping[str, Any]) -> datetime | 
     return oldest
 
 
+async def check_words(connection: Connection) -> list[Finding]:
+    """Tell which finished days lack the index of words that a text search uses."""
+    days = [
+        f"{row['relation']} of {row['first']:%Y-%m-%d}"
+        for row in await connection.fetch(_SQL["unindexed_days"])
+    ]
+    if not days:
+        return [ok("words", "The words of every day that should be are indexed.")]
+    return [
+        warning(
+            "words",
+            f"A search for words reads all of what no index has: {', '.join(days)}.",
+            "Run `observatory-store maintain`, and have a timer run it daily.",
+        )
+    ]
+
+
 async def check_prices(connection: Connection) -> list[Finding]:
     """Tell which models of the last day have no price."""
     rows = await connection.fetch(_SQL["unpriced"])

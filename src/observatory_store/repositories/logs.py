@@ -25,10 +25,11 @@ from observatory_store.repositories.scan import (
     Key,
     first_window,
     scan,
+    text_windows,
     windows,
 )
 from observatory_store.repositories.session import Session
-from observatory_store.repositories.text_index import CONTENT, TextIndex
+from observatory_store.repositories.text_index import SEARCHED, TextIndex
 from observatory_store.repositories.text_query import parse
 from observatory_store.repositories.where import Where
 from observatory_store.rows import NO_RESOURCE, LogRecord, Resource
@@ -69,8 +70,8 @@ class LogRepository(Session):
     ) -> Page[LogRecord]:
         """Return log records of the range, newest first.
 
-        A call looks at no more than 50,000 records, or 5,000 with ``q``: a page may be short, or
-        empty, and yet have a cursor.
+        A call looks at no more than 50,000 records, or 5,000 with ``q``, of which it begins no
+        more after 1,000 and 0.3 s: a page may be short, or empty, and yet have a cursor.
 
         Raises:
             InvalidInputError: the limit is not from 1 to 1000, the range is over 400 days, an id is
@@ -97,7 +98,7 @@ class LogRepository(Session):
             conditions = Where(self.project_id, floor, *before, rows)
             _add_conditions(conditions, where)
             if query is not None:
-                query.add_to(conditions, CONTENT["logs"])
+                query.add_to(conditions, SEARCHED["logs"])
             text = _SQL["list_logs" if query is None else "list_logs_by_words"]
             return await self.fetch(conditions.into(text), *conditions.arguments)
 
@@ -123,8 +124,8 @@ class LogRepository(Session):
 def _sizes(where: LogFilter, limit: int) -> Iterable[int | None]:
     if where.trace_id is not None:
         return (None,)
-    most = MOST_ROWS if where.q is None else MOST_TEXTS
-    return windows(first_window(limit, filtered=where != LogFilter()), most)
+    first = first_window(limit, filtered=where != LogFilter())
+    return windows(first, MOST_ROWS) if where.q is None else text_windows(first, MOST_TEXTS)
 
 
 def _add_conditions(conditions: Where, where: LogFilter) -> None:

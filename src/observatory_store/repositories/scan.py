@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from time import monotonic
 from typing import Any, TypeAlias
 
 import msgspec
@@ -21,6 +22,9 @@ MOST_TRACES = 20_000
 """As their days have to be merged, they take longer."""
 MOST_TEXTS = 5_000
 """Payloads or log bodies: 20 µs each, and 200 where their words are frequent."""
+TEXTS_AT_ONCE = 1000
+TEXT_SECONDS = 0.3
+"""After so long, and so many texts, a request begins no further window of texts."""
 TEXT_BYTES = 32 * 1024 * 1024
 """Of text, that one window has at most."""
 
@@ -52,6 +56,19 @@ def windows(first: int, most: int) -> Iterator[int]:
         yield min(size, most)
         most -= size
         size *= _GROWTH
+
+
+def text_windows(first: int, most: int) -> Iterator[int]:
+    """Yield the sizes of windows of texts, whose cost nobody knows before: until time is up."""
+    end = monotonic() + TEXT_SECONDS
+    read = 0
+    for window in windows(first, most):
+        for begun in range(0, window, TEXTS_AT_ONCE):
+            if read >= TEXTS_AT_ONCE and monotonic() > end:
+                return
+            size = min(TEXTS_AT_ONCE, window - begun)
+            yield size
+            read += size
 
 
 async def scan(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Literal, LiteralString, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from observatory_store.repositories.session import Session
-from observatory_store.repositories.text_query import TextQuery
+from observatory_store.repositories.text_query import Searched, TextQuery
 from observatory_store.repositories.where import Where
 from observatory_store.sql import load
 
@@ -15,14 +15,18 @@ MOST_FOUND = 2000
 
 Relation: TypeAlias = Literal["span_payloads", "logs"]
 
-CONTENT: Final[dict[Relation, LiteralString]] = {
-    "span_payloads": (
-        "observatory_private.payload_text(p.input_messages, p.output_messages,"
-        " p.system_instructions, p.tool_arguments, p.tool_result)"
+SEARCHED: Final[dict[Relation, Searched]] = {
+    "span_payloads": Searched(
+        text="observatory_private.payload_text(p.input_messages, p.output_messages,"
+        " p.system_instructions, p.tool_arguments, p.tool_result)",
+        words="observatory_private.payload_words(p.project_id, p.input_messages,"
+        " p.output_messages, p.system_instructions, p.tool_arguments, p.tool_result)",
     ),
-    "logs": "observatory_private.body_text(l.body)",
+    "logs": Searched(
+        text="observatory_private.body_text(l.body)",
+        words="observatory_private.body_words(l.project_id, l.body)",
+    ),
 }
-"""The text of a row, as the indexes have it."""
 
 _SQL = load("reading")
 _COUNTS: Final = {"span_payloads": "count_indexed_payloads", "logs": "count_indexed_logs"}
@@ -48,7 +52,7 @@ class TextIndex:
             return None
         floor = max(start, found)
         where = Where(self._session.project_id, floor, time, self._left + 1)
-        self._query.add_lexemes_to(where, CONTENT[self._relation])
+        self._query.add_lexemes_to(where, SEARCHED[self._relation])
         count = _SQL[_COUNTS[self._relation]]
         ((texts,),) = await self._session.fetch(where.into(count), *where.arguments)
         if texts > self._left:

@@ -13,9 +13,11 @@ from observatory_store.repositories.scan import (
     MOST_TRACES,
     TEXT_BYTES,
     Key,
+    text_windows,
+    windows,
 )
 from observatory_store.repositories.session import Session
-from observatory_store.repositories.text_index import CONTENT, TextIndex
+from observatory_store.repositories.text_index import SEARCHED, TextIndex
 from observatory_store.repositories.text_query import TextQuery
 from observatory_store.repositories.trace_filter import TraceFilter
 from observatory_store.repositories.where import Where
@@ -31,6 +33,7 @@ class Search:
     """Traces whose days say all that the filter asks: no more than so many are merged."""
 
     most = MOST_TRACES
+    windows = staticmethod(windows)
 
     def __init__(self, session: Session, range_: TimeRange, where: TraceFilter) -> None:
         self._session = session
@@ -83,6 +86,7 @@ class SearchByPayloads(Search):
     """Traces one of whose payloads has the words; and, if asked for, a span with the tags."""
 
     most = MOST_TEXTS
+    windows = staticmethod(text_windows)
 
     def __init__(
         self, session: Session, range_: TimeRange, where: TraceFilter, query: TextQuery
@@ -100,7 +104,7 @@ class SearchByPayloads(Search):
         """Return traces that began from a time on, before a key."""
         reach = await self._time("reach_of_payloads", before[0], _REACH) or _NO_END
         conditions = self._conditions(floor, *before, rows, reach)
-        self._query.add_to(conditions, CONTENT["span_payloads"], mark="facts")
+        self._query.add_to(conditions, SEARCHED["span_payloads"], mark="facts")
         if self._where.tags or self._where.attributes:
             _add_span(conditions, self._where)
         return await self._records("list_traces_by_payloads", conditions)

@@ -19,7 +19,7 @@ from observatory_store.repositories.page import (
     paginate,
     scope_of,
 )
-from observatory_store.repositories.scan import Key, first_window, scan, windows
+from observatory_store.repositories.scan import Key, first_window, scan
 from observatory_store.repositories.session import Session
 from observatory_store.repositories.spans import SpanRepository
 from observatory_store.repositories.text_query import parse
@@ -116,7 +116,8 @@ class TraceRepository(Session):
         """Return traces that start in the range, newest first.
 
         A call looks at no more than 20,000 traces, 50,000 spans for tags and attributes, 5,000
-        payloads for ``q``: a page may be short, or empty, and yet have a cursor.
+        payloads for ``q``, and begins no more of these after 1,000 and 0.3 s: a page may be short,
+        or empty, and yet have a cursor.
 
         Raises:
             InvalidInputError: the limit is not from 1 to 1000, the range is over 400 days, or ``q``
@@ -138,7 +139,7 @@ class TraceRepository(Session):
             start=range_.start,
             before=before,
             least=_LEAST,
-            sizes=windows(first_window(limit, filtered=where != TraceFilter()), search.most),
+            sizes=search.windows(first_window(limit, filtered=where != TraceFilter()), search.most),
             rows=limit + 1,
             indexed_floor=search.indexed_floor,
         )

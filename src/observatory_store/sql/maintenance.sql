@@ -329,20 +329,54 @@ SELECT
     d.is_finished,
     format('DROP INDEX CONCURRENTLY IF EXISTS %I.%I', d.index_schema, d.index_name) AS drop_index,
     format(
-        'CREATE INDEX CONCURRENTLY %I ON %s USING gin (observatory_private.words_of(project_id, %s))'
+        'CREATE INDEX CONCURRENTLY %I ON %s USING gin (observatory_private.%s)'
         ' WHERE %I >= %L AND %I <= %L',
-        d.index_name, d.part, t.content, t.time_column, d.first, t.time_column, d.last) AS create_index
+        d.index_name, d.part, t.words, t.time_column, d.first, t.time_column, d.last) AS create_index
 FROM (VALUES
     (
         'span_payloads',
         'start_time',
-        'observatory_private.payload_text(input_messages, output_messages, system_instructions,'
+        'payload_words(project_id, input_messages, output_messages, system_instructions,'
         ' tool_arguments, tool_result)'),
-    ('logs', 'time', 'observatory_private.body_text(body)')
-) AS t (relation, time_column, content)
+    ('logs', 'time', 'body_words(project_id, body)')
+) AS t (relation, time_column, words)
 CROSS JOIN LATERAL observatory_private.text_days(t.relation) AS d
 LEFT JOIN pg_class AS c
     ON c.oid = to_regclass(format('%I.%I', d.index_schema, d.index_name))
 WHERE t.relation = $1
     AND CASE WHEN d.is_finished THEN d.is_valid IS NOT TRUE ELSE c.oid IS NOT NULL END
 ORDER BY d.first
+
+-- name: unindexed_days
+-- Days with rows that ended so long ago that a daily `maintain` should have indexed their words.
+SELECT t.relation, d.first
+FROM (VALUES ('span_payloads'), ('logs')) AS t (relation)
+CROSS JOIN LATERAL observatory_private.text_days(t.relation) AS d
+WHERE d.is_finished
+    AND d.is_valid IS NOT TRUE
+    AND d.last < now() - interval '26 hours'
+    AND CASE t.relation
+        WHEN 'logs' THEN EXISTS (
+            SELECT
+            FROM observatory.projects AS p
+            CROSS JOIN LATERAL (
+                SELECT
+                FROM observatory.logs AS l
+                WHERE l.project_id = p.project_id
+                    AND l.time >= d.first
+                    AND l.time < d.last
+                LIMIT 1
+            ) AS one)
+        ELSE EXISTS (
+            SELECT
+            FROM observatory.projects AS p
+            CROSS JOIN LATERAL (
+                SELECT
+                FROM observatory.span_payloads AS s
+                WHERE s.project_id = p.project_id
+                    AND s.start_time >= d.first
+                    AND s.start_time < d.last
+                LIMIT 1
+            ) AS one)
+        END
+ORDER BY d.first, t.relation

@@ -196,24 +196,30 @@ ORDER BY t.start_time DESC, t.trace_id DESC
 LIMIT $5
 
 -- name: floor_of_payloads
--- As of spans; and no further than $5 bytes of text, which are told without reading it.
+-- As of spans; and no further than $5 bytes of text, which are told without reading it. The limit is
+-- within, or else the planner may sort the whole range.
 SELECT window_.start_time
 FROM (
     SELECT
         p.start_time,
         row_number() OVER so_far AS number,
-        sum(
+        sum(p.bytes) OVER so_far AS bytes
+    FROM (
+        SELECT
+            p.start_time,
             coalesce(octet_length(p.input_messages), 0)
             + coalesce(octet_length(p.output_messages), 0)
             + coalesce(octet_length(p.system_instructions), 0)
             + coalesce(octet_length(p.tool_arguments), 0)
             + coalesce(octet_length(p.tool_result), 0)
-            + coalesce(octet_length(p.content_attributes), 0)
-        ) OVER so_far AS bytes
-    FROM observatory.span_payloads AS p
-    WHERE p.project_id = $1
-        AND p.start_time >= $2
-        AND p.start_time < $3
+            + coalesce(octet_length(p.content_attributes), 0) AS bytes
+        FROM observatory.span_payloads AS p
+        WHERE p.project_id = $1
+            AND p.start_time >= $2
+            AND p.start_time < $3
+        ORDER BY p.start_time DESC
+        LIMIT $4::integer
+    ) AS p
     WINDOW so_far AS (ORDER BY p.start_time DESC ROWS UNBOUNDED PRECEDING)
 ) AS window_
 WHERE window_.number >= $4
@@ -304,11 +310,16 @@ FROM (
     SELECT
         l.time,
         row_number() OVER so_far AS number,
-        sum(coalesce(pg_column_size(l.body), 0)) OVER so_far AS bytes
-    FROM observatory.logs AS l
-    WHERE l.project_id = $1
-        AND l.time >= $2
-        AND l.time < $3
+        sum(l.bytes) OVER so_far AS bytes
+    FROM (
+        SELECT l.time, coalesce(pg_column_size(l.body), 0) AS bytes
+        FROM observatory.logs AS l
+        WHERE l.project_id = $1
+            AND l.time >= $2
+            AND l.time < $3
+        ORDER BY l.time DESC
+        LIMIT $4::integer
+    ) AS l
     WINDOW so_far AS (ORDER BY l.time DESC ROWS UNBOUNDED PRECEDING)
 ) AS window_
 WHERE window_.number >= $4
