@@ -68,7 +68,7 @@ def test_the_statement_that_is_printed_mends_it(damage: str, database_url: str) 
 def test_what_only_its_migration_can_mend(database_url: str) -> None:
     """A table that is gone is made by the migration that made it; its parts are not told."""
     migrator = Migrator(database_url)
-    execute(database_url, "DROP TABLE observatory.logs")
+    execute(database_url, "DROP TABLE observatory.logs CASCADE")
     (table,) = [one for one in migrator.verify() if one.kind == "table"]
     assert table.mend == "observatory-store schema reapply 0007_logs"
     migrator.reapply("0007_logs")
