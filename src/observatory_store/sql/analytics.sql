@@ -18,6 +18,21 @@ FROM observatory.policies AS p
 -- name: project_name
 SELECT p.name FROM observatory.projects AS p WHERE p.project_id = $1
 
+-- name: rollup_range
+-- What a part of a question reads of a rollup; it stands where the part says "range".
+FROM observatory./* relation */ AS u
+WHERE u.project_id = $1
+    AND u.bucket >= /* start */
+    AND u.bucket < /* end */
+    /* where */
+
+-- name: spans_range
+FROM observatory.spans AS u
+WHERE u.project_id = $1
+    AND u.start_time >= /* start */
+    AND u.start_time < /* end */
+    /* where */
+
 -- name: usage
 -- Requests, errors, tokens and cost.
 SELECT
@@ -42,11 +57,7 @@ SELECT
     u.bucket AS time/* dimensions */,
     u.requests, u.errors, u.unpriced_requests, u.input_tokens, u.output_tokens,
     u.cache_read_tokens, u.cache_write_tokens, u.reasoning_tokens, u.cost_usd, u.duration_us
-FROM observatory./* relation */ AS u
-WHERE u.project_id = $1
-    AND u.bucket >= /* start */
-    AND u.bucket < /* end */
-    /* where */
+/* range */
 
 -- name: usage_of_spans
 SELECT
@@ -57,12 +68,8 @@ SELECT
         AS unpriced_requests,
     u.input_tokens, u.output_tokens, u.cache_read_tokens, u.cache_write_tokens, u.reasoning_tokens,
     u.cost_usd, u.duration_us
-FROM observatory.spans AS u
-WHERE u.project_id = $1
-    AND u.start_time >= /* start */
-    AND u.start_time < /* end */
+/* range */
     AND u.is_inference
-    /* where */
 
 -- name: executions_of_rollup
 SELECT
@@ -70,11 +77,7 @@ SELECT
     u.spans AS requests, u.errors, 0 AS unpriced_requests, 0 AS input_tokens, 0 AS output_tokens,
     0 AS cache_read_tokens, 0 AS cache_write_tokens, 0 AS reasoning_tokens, 0::numeric AS cost_usd,
     u.duration_us
-FROM observatory./* relation */ AS u
-WHERE u.project_id = $1
-    AND u.bucket >= /* start */
-    AND u.bucket < /* end */
-    /* where */
+/* range */
 
 -- name: executions_of_spans
 SELECT
@@ -82,12 +85,8 @@ SELECT
     1 AS requests, (u.status = 'error')::integer AS errors, 0 AS unpriced_requests,
     0 AS input_tokens, 0 AS output_tokens, 0 AS cache_read_tokens, 0 AS cache_write_tokens,
     0 AS reasoning_tokens, 0::numeric AS cost_usd, u.duration_us
-FROM observatory.spans AS u
-WHERE u.project_id = $1
-    AND u.start_time >= /* start */
-    AND u.start_time < /* end */
+/* range */
     AND u.tool_name IS NOT NULL
-    /* where */
 
 -- name: speed
 -- Requests, errors, means and tokens per second.
@@ -108,11 +107,7 @@ LIMIT $3
 SELECT
     u.bucket AS time/* dimensions */,
     u.requests, u.errors, u.duration_us, u.max_duration_us, u.output_tokens, u.generation_us
-FROM observatory./* relation */ AS u
-WHERE u.project_id = $1
-    AND u.bucket >= /* start */
-    AND u.bucket < /* end */
-    /* where */
+/* range */
 
 -- name: speed_of_spans
 SELECT
@@ -122,12 +117,8 @@ SELECT
     CASE WHEN u.output_tokens > 0 THEN greatest(u.duration_us - coalesce(
         observatory_private.microseconds(u.time_to_first_token_ms), 0), 0)
     END AS generation_us
-FROM observatory.spans AS u
-WHERE u.project_id = $1
-    AND u.start_time >= /* start */
-    AND u.start_time < /* end */
+/* range */
     AND u.is_inference
-    /* where */
 
 -- name: quantiles
 -- By group as the sums are; a histogram may have 1,500 buckets, so it is first made the group's own.
@@ -160,30 +151,18 @@ LIMIT $4
 
 -- name: durations_of_rollup
 SELECT u.bucket AS time/* dimensions */, u.duration_bucket AS us_bucket, u.requests
-FROM observatory./* relation */ AS u
-WHERE u.project_id = $1
-    AND u.bucket >= /* start */
-    AND u.bucket < /* end */
-    /* where */
+/* range */
 
 -- name: durations_of_spans
 SELECT
     u.start_time AS time/* dimensions */,
     observatory.latency_bucket(u.duration_us) AS us_bucket, 1 AS requests
-FROM observatory.spans AS u
-WHERE u.project_id = $1
-    AND u.start_time >= /* start */
-    AND u.start_time < /* end */
+/* range */
     AND u.is_inference
-    /* where */
 
 -- name: first_tokens_of_rollup
 SELECT u.bucket AS time/* dimensions */, u.first_token_bucket AS us_bucket, u.requests
-FROM observatory./* relation */ AS u
-WHERE u.project_id = $1
-    AND u.bucket >= /* start */
-    AND u.bucket < /* end */
-    /* where */
+/* range */
 
 -- name: first_tokens_of_spans
 SELECT
@@ -191,13 +170,9 @@ SELECT
     observatory.latency_bucket(
         observatory_private.microseconds(u.time_to_first_token_ms)) AS us_bucket,
     1 AS requests
-FROM observatory.spans AS u
-WHERE u.project_id = $1
-    AND u.start_time >= /* start */
-    AND u.start_time < /* end */
+/* range */
     AND u.is_inference
     AND observatory_private.microseconds(u.time_to_first_token_ms) IS NOT NULL
-    /* where */
 
 -- name: errors
 SELECT
@@ -221,11 +196,7 @@ LIMIT $2
 SELECT
     u.error_type, u.fingerprint, u.errors, u.first_start, u.last_start, u.sample_message,
     u.provider AS by_provider, u.model AS by_model, u.service_name AS by_service
-FROM observatory./* relation */ AS u
-WHERE u.project_id = $1
-    AND u.bucket >= /* start */
-    AND u.bucket < /* end */
-    /* where */
+/* range */
 
 -- name: errors_of_spans
 SELECT
@@ -238,13 +209,9 @@ SELECT
     u.provider AS by_provider,
     coalesce(u.response_model, u.request_model) AS by_model,
     u.service_name AS by_service
-FROM observatory.spans AS u
-WHERE u.project_id = $1
-    AND u.start_time >= /* start */
-    AND u.start_time < /* end */
+/* range */
     AND u.is_inference
     AND u.status = 'error'
-    /* where */
 
 -- name: sessions
 SELECT

@@ -49,7 +49,8 @@ class Arms:
         return _literal(f"${number}")
 
     def _arm(self, family: Family, segment: Segment) -> LiteralString:
-        columns = OF_SPANS if segment.relation == SPANS else COLUMNS
+        of_spans = segment.relation == SPANS
+        columns = OF_SPANS if of_spans else COLUMNS
         conditions = [
             ("{} @> {}::text[]" if name == "tag" else "{} = ANY ({}::text[])").format(
                 columns[name], parameter
@@ -63,12 +64,13 @@ class Arms:
         ]
         parts: dict[LiteralString, LiteralString] = {
             "/* dimensions */": self._dimensions(columns),
+            "/* range */": SQL["spans_range" if of_spans else "rollup_range"],
             "/* relation */": segment.relation,
             "/* start */": self._parameter(segment.start),
             "/* end */": self._parameter(segment.end),
             "/* where */": " ".join(f"AND {condition}" for condition in conditions),
         }
-        text = SQL[family.spans_arm if segment.relation == SPANS else family.arm]
+        text = SQL[family.spans_arm if of_spans else family.arm]
         for mark, part in parts.items():
             text = text.replace(mark, part)
         return text
