@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from observatory_store.cli.connection import open_store
-from observatory_store.cli.console import print_json, print_table
+from observatory_store.cli.console import print_table
 from observatory_store.cli.options import (
     DEFAULT_PROJECT,
     AsJson,
@@ -27,8 +25,7 @@ from observatory_store.cli.questions import (
     Sessions,
     Tags,
     Users,
-    one_format,
-    print_csv,
+    answer,
 )
 from observatory_store.cli.time_range import parse_range
 from observatory_store.cli.units import time
@@ -54,27 +51,28 @@ def errors(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Show the commonest failures of calls of models, with a sample; `usage` has the rates."""
-    one_format(as_json=as_json, as_csv=as_csv)
     range_ = parse_range(start, end)
-    question = {
-        "start": range_.start,
-        "end": range_.end,
-        "limit": limit,
-        "model": model,
-        "provider": provider,
-        "service": service,
-        "environment": environment,
-        "user": user,
-        "session": session,
-        "agent": agent,
-        "tag": tag,
-    }
-    rows = asyncio.run(_errors(database_url, project, question))
-    if as_json:
-        print_json(rows)
-    elif as_csv:
-        print_csv(rows, ErrorRow.__struct_fields__)
-    else:
+    rows = answer(
+        lambda analytics: analytics.errors(
+            range_.start,
+            range_.end,
+            limit=limit,
+            model=model,
+            provider=provider,
+            service=service,
+            environment=environment,
+            user=user,
+            session=session,
+            agent=agent,
+            tag=tag,
+        ),
+        ErrorRow.__struct_fields__,
+        project=project,
+        as_json=as_json,
+        as_csv=as_csv,
+        database_url=database_url,
+    )
+    if rows is not None:
         cells = [
             (
                 row.fingerprint,
@@ -89,10 +87,3 @@ def errors(
         ]
         columns = ("fingerprint", "errors", "type", "models", "first", "last", "for instance")
         print_table(columns, cells, "No failed calls of models in this range.")
-
-
-async def _errors(
-    database_url: str | None, project: str, question: dict[str, Any]
-) -> list[ErrorRow]:
-    async with open_store(database_url, project) as store:
-        return await store.analytics.errors(**question)

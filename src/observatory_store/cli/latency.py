@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from observatory_store.cli.connection import open_store
-from observatory_store.cli.console import console, print_json, print_table, visible
+from observatory_store.cli.console import console, print_table, visible
 from observatory_store.cli.options import (
     DEFAULT_PROJECT,
     AsJson,
@@ -31,9 +29,8 @@ from observatory_store.cli.questions import (
     Tags,
     Users,
     Zone,
+    answer,
     names,
-    one_format,
-    print_csv,
 )
 from observatory_store.cli.time_range import parse_range
 from observatory_store.cli.units import duration, sparkline, time
@@ -71,32 +68,33 @@ def latency(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Show how long calls took, and until their first token; quantiles are within 1 %."""
-    one_format(as_json=as_json, as_csv=as_csv)
     range_ = parse_range(start, end)
     groups, quantiles = names(group_by), quantile or _QUANTILES
-    question = {
-        "start": range_.start,
-        "end": range_.end,
-        "quantiles": quantiles,
-        "histogram": histogram,
-        "group_by": groups,
-        "interval": None if interval is None else interval.value,
-        "tz": tz,
-        "model": model,
-        "provider": provider,
-        "service": service,
-        "environment": environment,
-        "user": user,
-        "session": session,
-        "agent": agent,
-        "tag": tag,
-    }
-    rows = asyncio.run(_latency(database_url, project, question))
-    if as_json:
-        print_json(rows)
-    elif as_csv:
-        print_csv(rows, (*(["bucket"] if interval else []), *groups, *_MEASURES))
-    else:
+    rows = answer(
+        lambda analytics: analytics.latency(
+            range_.start,
+            range_.end,
+            quantiles=quantiles,
+            histogram=histogram,
+            group_by=groups,
+            interval=None if interval is None else interval.value,
+            tz=tz,
+            model=model,
+            provider=provider,
+            service=service,
+            environment=environment,
+            user=user,
+            session=session,
+            agent=agent,
+            tag=tag,
+        ),
+        (*(["bucket"] if interval else []), *groups, *_MEASURES),
+        project=project,
+        as_json=as_json,
+        as_csv=as_csv,
+        database_url=database_url,
+    )
+    if rows is not None:
         _print(rows, groups, quantiles, by_time=interval is not None)
 
 
@@ -142,10 +140,3 @@ def _print(
             ends = duration(row.histogram[0].above_us), duration(row.histogram[-1].to_us)
             text = f"\n{visible(label)}  {ends[0]} {line} {ends[1]}"
             console().print(text, markup=False)
-
-
-async def _latency(
-    database_url: str | None, project: str, question: dict[str, Any]
-) -> list[LatencyRow]:
-    async with open_store(database_url, project) as store:
-        return await store.analytics.latency(**question)

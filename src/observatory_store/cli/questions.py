@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
 import typer
 
+from observatory_store.cli.connection import open_store
+from observatory_store.cli.console import print_json
 from observatory_store.errors import InvalidInputError
+from observatory_store.repositories import AnalyticsRepository
+
+Row = TypeVar("Row", bound=msgspec.Struct)
 
 
 class GroupName(StrEnum):
@@ -73,19 +79,40 @@ def names(groups: Sequence[GroupName] | None) -> list[str]:
     return [group.value for group in groups or [GroupName.MODEL]]
 
 
-def one_format(*, as_json: bool, as_csv: bool) -> None:
-    """Refuse two formats at once.
+def answer(
+    question: Callable[[AnalyticsRepository], Awaitable[list[Row]]],
+    columns: Sequence[str],
+    *,
+    project: str,
+    as_json: bool,
+    as_csv: bool,
+    database_url: str | None,
+) -> list[Row] | None:
+    """Ask the store of a project; print the rows if a format is asked for, and else return them.
 
     Raises:
-        InvalidInputError: both are asked for.
+        InvalidInputError: both formats are asked for.
 
     """
     if as_json and as_csv:
         raise InvalidInputError("--json and --csv exclude each other")
 
+    async def ask() -> list[Row]:
+        async with open_store(database_url, project) as store:
+            return await question(store.analytics)
 
-def print_csv(rows: Sequence[msgspec.Struct], columns: Sequence[str]) -> None:
-    """Print fields of rows as CSV with a heading: times in RFC 3339, money as decimals."""
+    rows = asyncio.run(ask())
+    if as_json:
+        print_json(rows)
+    elif as_csv:
+        _print_csv(rows, columns)
+    else:
+        return rows
+    return None
+
+
+def _print_csv(rows: Sequence[msgspec.Struct], columns: Sequence[str]) -> None:
+    """Print fields with a heading: times in RFC 3339, money as decimals."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
-from observatory_store.cli.connection import open_store
-from observatory_store.cli.console import console, print_json, print_table
+from observatory_store.cli.console import console, print_table
 from observatory_store.cli.options import (
     DEFAULT_PROJECT,
     AsJson,
@@ -32,9 +30,8 @@ from observatory_store.cli.questions import (
     Tools,
     Users,
     Zone,
+    answer,
     names,
-    one_format,
-    print_csv,
 )
 from observatory_store.cli.time_range import parse_range
 from observatory_store.cli.units import money, sparkline, time
@@ -71,32 +68,33 @@ def usage(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Show requests, tokens and cost; exact, whatever the range."""
-    one_format(as_json=as_json, as_csv=as_csv)
     range_ = parse_range(start, end)
     groups = names(group_by)
-    question = {
-        "start": range_.start,
-        "end": range_.end,
-        "group_by": groups,
-        "interval": None if interval is None else interval.value,
-        "tz": tz,
-        "fill": fill,
-        "model": model,
-        "provider": provider,
-        "service": service,
-        "environment": environment,
-        "user": user,
-        "session": session,
-        "agent": agent,
-        "tool": tool,
-        "tag": tag,
-    }
-    rows = asyncio.run(_usage(database_url, project, question))
-    if as_json:
-        print_json(rows)
-    elif as_csv:
-        print_csv(rows, (*(["bucket"] if interval else []), *groups, *_MEASURES))
-    else:
+    rows = answer(
+        lambda analytics: analytics.usage(
+            range_.start,
+            range_.end,
+            group_by=groups,
+            interval=None if interval is None else interval.value,
+            tz=tz,
+            fill=fill,
+            model=model,
+            provider=provider,
+            service=service,
+            environment=environment,
+            user=user,
+            session=session,
+            agent=agent,
+            tool=tool,
+            tag=tag,
+        ),
+        (*(["bucket"] if interval else []), *groups, *_MEASURES),
+        project=project,
+        as_json=as_json,
+        as_csv=as_csv,
+        database_url=database_url,
+    )
+    if rows is not None:
         print_usage(rows, groups, by_time=interval is not None)
 
 
@@ -135,10 +133,3 @@ def print_usage(rows: Sequence[UsageRow], groups: Sequence[str], *, by_time: boo
         for row in rows:
             requests[row.bucket] = requests.get(row.bucket, 0) + row.requests
         console().print(f"\nrequests  {sparkline(list(requests.values()))}")
-
-
-async def _usage(
-    database_url: str | None, project: str, question: dict[str, Any]
-) -> list[UsageRow]:
-    async with open_store(database_url, project) as store:
-        return await store.analytics.usage(**question)
