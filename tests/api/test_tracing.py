@@ -137,6 +137,17 @@ async def test_every_query_of_a_route_has_its_name(database_url: str, collector:
     }
 
 
+async def test_a_query_made_of_parts_has_its_name(database_url: str, collector: Collector) -> None:
+    """What is put into a query must not hide which one it is."""
+    async with serving(database_url, traces_endpoint=collector.url) as service:
+        await service.send(Signal.TRACES, traces(span(attributes=llm_attributes())))
+        await service.get("traces", tag="team=a")
+        await service.get("traces", q="hello")
+    names = {one.name for one in collector.spans if one.kind == Span.SPAN_KIND_CLIENT}
+    assert "query" not in names
+    assert names >= {"list_traces_by_facts", "floor_of_spans", "floor_of_payloads"}
+
+
 @pytest.mark.usefixtures("tireless_writers")
 async def test_commits_are_traced(database_url: str, collector: Collector) -> None:
     """Whether a request was slow for its commit, or for those before it, is seen."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,8 +24,9 @@ Row = TypeVar("Row")
 _Write: TypeAlias = Callable[[Writer, Sequence[Submission[Row]]], Awaitable[list[Written]]]
 
 _DATABASE: Final = {"db.system.name": "postgresql"}
+# What stands before the first mark that is replaced.
 _QUERIES = {
-    query.partition("/* where */")[0].partition("/* groups */")[0].partition("/* arms */")[0]: name
+    re.split(r"/\* \w+ \*/", query, maxsplit=1)[0]: name
     for file in ("reading", "analytics")
     for name, query in load(file).items()
 }

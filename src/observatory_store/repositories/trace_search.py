@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 from observatory_store.repositories.page import TimeRange
 from observatory_store.repositories.scan import (
@@ -46,7 +46,7 @@ class Search:
 
     async def between(self, floor: datetime, before: Key, rows: int) -> Sequence[Any]:
         """Return traces that began from a time on, before a key."""
-        return await self._records("list_traces", self._conditions(floor, *before, rows))
+        return await self._records(_SQL["list_traces"], self._conditions(floor, *before, rows))
 
     async def indexed_floor(self, start: datetime, time: datetime) -> datetime | None:  # noqa: ARG002
         """Return how far back from a time an index leads to what is asked for: nowhere."""
@@ -60,8 +60,8 @@ class Search:
     async def _time(self, query: str, *arguments: Any) -> datetime | None:  # noqa: ANN401
         return await self._session.fetch_time(_SQL[query], self._session.project_id, *arguments)
 
-    async def _records(self, query: str, conditions: Where) -> Sequence[Any]:
-        return await self._session.fetch(conditions.into(_SQL[query]), *conditions.arguments)
+    async def _records(self, query: LiteralString, conditions: Where) -> Sequence[Any]:
+        return await self._session.fetch(conditions.into(query), *conditions.arguments)
 
 
 class SearchBySpans(Search):
@@ -79,7 +79,7 @@ class SearchBySpans(Search):
         reach = await self._time("reach_of_spans", before[0], self.most) or _NO_END
         conditions = self._conditions(floor, *before, rows, reach)
         _add_span_conditions(conditions, self._where)
-        return await self._records("list_traces_by_spans", conditions)
+        return await self._records(_by_facts("found_in_spans"), conditions)
 
 
 class SearchByPayloads(Search):
@@ -107,11 +107,15 @@ class SearchByPayloads(Search):
         self._query.add_to(conditions, SEARCHED["span_payloads"], mark="facts")
         if self._where.tags or self._where.attributes:
             _add_span(conditions, self._where)
-        return await self._records("list_traces_by_payloads", conditions)
+        return await self._records(_by_facts("found_in_payloads"), conditions)
 
     async def indexed_floor(self, start: datetime, time: datetime) -> datetime | None:
         """Return how far back from a time an index of words is to be used."""
         return await self._index.floor_of(start, time)
+
+
+def _by_facts(found: str) -> LiteralString:
+    return _SQL["list_traces_by_facts"].replace("/* found */", _SQL[found])
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:

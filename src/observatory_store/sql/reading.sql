@@ -144,8 +144,8 @@ ORDER BY s.start_time
 OFFSET $3::integer - 1
 LIMIT 1
 
--- name: list_traces_by_spans
--- The spans from the window's floor to $6 are read as they lie, which is all of those that most of its
+-- name: list_traces_by_facts
+-- The facts from the window's floor to $6 are read as they lie, which is all of those that most of its
 -- traces have; a trace that goes on beyond $6 is looked up. (To look up every trace of the window would
 -- take 3 ms for each in a columnstore.)
 WITH longer AS (
@@ -161,24 +161,7 @@ WITH longer AS (
     GROUP BY d.trace_id
 ),
 found AS (
-    SELECT s.trace_id
-    FROM observatory.spans AS s
-    WHERE s.project_id = $1
-        AND s.start_time >= $2
-        AND s.start_time <= $6
-        /* facts */
-    UNION
-    SELECT longer.trace_id
-    FROM longer
-    WHERE EXISTS (
-        SELECT
-        FROM observatory.spans AS s
-        WHERE s.project_id = $1
-            AND s.trace_id = longer.trace_id
-            AND s.start_time > $6
-            AND s.start_time <= longer.end_time
-            /* facts */
-        )
+    /* found */
 )
 SELECT t.*
 FROM found
@@ -194,6 +177,26 @@ WHERE t.start_time >= $2
     /* where */
 ORDER BY t.start_time DESC, t.trace_id DESC
 LIMIT $5
+
+-- name: found_in_spans
+SELECT s.trace_id
+FROM observatory.spans AS s
+WHERE s.project_id = $1
+    AND s.start_time >= $2
+    AND s.start_time <= $6
+    /* facts */
+UNION
+SELECT longer.trace_id
+FROM longer
+WHERE EXISTS (
+    SELECT
+    FROM observatory.spans AS s
+    WHERE s.project_id = $1
+        AND s.trace_id = longer.trace_id
+        AND s.start_time > $6
+        AND s.start_time <= longer.end_time
+        /* facts */
+    )
 
 -- name: floor_of_payloads
 -- As of spans; and no further than $5 bytes of text, which are told without reading it. The limit is
@@ -236,62 +239,33 @@ ORDER BY p.start_time
 OFFSET $3::integer - 1
 LIMIT 1
 
--- name: list_traces_by_payloads
--- As list_traces_by_spans.
-WITH longer AS (
-    SELECT d.trace_id, max(later.last_end) AS end_time
-    FROM observatory.trace_days AS d
-    JOIN observatory.trace_days AS later USING (project_id, trace_id)
-    WHERE d.project_id = $1
-        AND d.first_start >= $2
-        AND d.first_start <= $3
-        AND later.last_end > $6
-        -- So that not all days that are kept are read for it.
-        AND later.day >= ($2 AT TIME ZONE 'UTC')::date
-    GROUP BY d.trace_id
-),
-found AS (
-    -- Apart, because the index of a day serves what does not ask for more than that day.
-    SELECT p.trace_id
+-- name: found_in_payloads
+-- Apart, because the index of a day serves what does not ask for more than that day.
+SELECT p.trace_id
+FROM observatory.span_payloads AS p
+WHERE p.project_id = $1
+    AND p.start_time >= $2
+    AND p.start_time <= $3
+    /* facts */
+UNION
+SELECT p.trace_id
+FROM observatory.span_payloads AS p
+WHERE p.project_id = $1
+    AND p.start_time > $3
+    AND p.start_time <= $6
+    /* facts */
+UNION
+SELECT longer.trace_id
+FROM longer
+WHERE EXISTS (
+    SELECT
     FROM observatory.span_payloads AS p
     WHERE p.project_id = $1
-        AND p.start_time >= $2
-        AND p.start_time <= $3
+        AND p.trace_id = longer.trace_id
+        AND p.start_time > $6
+        AND p.start_time <= longer.end_time
         /* facts */
-    UNION
-    SELECT p.trace_id
-    FROM observatory.span_payloads AS p
-    WHERE p.project_id = $1
-        AND p.start_time > $3
-        AND p.start_time <= $6
-        /* facts */
-    UNION
-    SELECT longer.trace_id
-    FROM longer
-    WHERE EXISTS (
-        SELECT
-        FROM observatory.span_payloads AS p
-        WHERE p.project_id = $1
-            AND p.trace_id = longer.trace_id
-            AND p.start_time > $6
-            AND p.start_time <= longer.end_time
-            /* facts */
-        )
-)
-SELECT t.*
-FROM found
-CROSS JOIN LATERAL (
-    SELECT merged.*
-    FROM observatory.traces AS merged
-    WHERE merged.project_id = $1
-        AND merged.trace_id = found.trace_id
-    OFFSET 0
-) AS t
-WHERE t.start_time >= $2
-    AND (t.start_time, t.trace_id) < ($3, $4)
-    /* where */
-ORDER BY t.start_time DESC, t.trace_id DESC
-LIMIT $5
+    )
 
 -- name: floor_of_logs
 SELECT l.time
