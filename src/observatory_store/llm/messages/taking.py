@@ -58,10 +58,7 @@ def take(
     ``content_attributes``. The texts must be storable (:mod:`observatory_store.rows.text`).
     """
     has_messages = events and message_events.carries(events)
-    unknown = attributes.keys() - _OTHERS
-    carriers = (
-        [name for name in attributes if name in unknown and _carries(name)] if unknown else []
-    )
+    carriers = [name for name in attributes if name not in _OTHERS and _carries(name)]
     if not carriers and not has_messages:
         return None, events
     taken = Taken()
