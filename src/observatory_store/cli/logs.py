@@ -10,7 +10,6 @@ import typer
 
 from observatory_store.cli.conditions import parse_pair
 from observatory_store.cli.connection import open_store
-from observatory_store.cli.console import print_json, print_table
 from observatory_store.cli.options import (
     DEFAULT_PROJECT,
     AsJson,
@@ -20,6 +19,7 @@ from observatory_store.cli.options import (
     Service,
     To,
 )
+from observatory_store.cli.pages import print_page
 from observatory_store.cli.time_range import parse_range
 from observatory_store.cli.units import time
 from observatory_store.repositories import LogFilter, Page, TimeRange
@@ -70,17 +70,14 @@ def list_(
     )
     range_ = parse_range(start, end)
     page = asyncio.run(_list(database_url, project, range_, where, limit=limit, cursor=cursor))
-    if as_json:
-        print_json(page)
-        return
-    print_table(
+    print_page(
+        page,
+        range_,
         ("time", "severity", "service", "event", "trace", "body"),
-        [_row(record) for record in page.items],
-        "No logs in this range." if page.next_cursor is None else "None searched so far fits.",
+        _row,
+        empty="No logs in this range.",
+        as_json=as_json,
     )
-    if page.next_cursor is not None:
-        times = f"--from {range_.start.isoformat()} --to {range_.end.isoformat()}"
-        typer.echo(f"next page: {times} --cursor {page.next_cursor}", err=True)
 
 
 def _row(record: LogRecord) -> tuple[object, ...]:

@@ -10,7 +10,7 @@ import typer
 
 from observatory_store.cli.conditions import parse_pair, parse_usd
 from observatory_store.cli.connection import open_store
-from observatory_store.cli.console import console, print_json, print_table
+from observatory_store.cli.console import console, print_json
 from observatory_store.cli.options import (
     DEFAULT_PROJECT,
     AsJson,
@@ -23,6 +23,7 @@ from observatory_store.cli.options import (
     Service,
     To,
 )
+from observatory_store.cli.pages import print_page
 from observatory_store.cli.time_range import parse_range
 from observatory_store.cli.trace_tree import trace_tree
 from observatory_store.cli.units import duration, money, time
@@ -88,17 +89,14 @@ def list_(
     )
     range_ = parse_range(start, end)
     page = asyncio.run(_list(database_url, project, range_, where, limit=limit, cursor=cursor))
-    if as_json:
-        print_json(page)
-        return
-    print_table(
+    print_page(
+        page,
+        range_,
         ("trace", "start", "duration", "service", "name", "spans", "errors", "tokens", "cost"),
-        [_row(trace) for trace in page.items],
-        "No traces in this range." if page.next_cursor is None else "None searched so far fits.",
+        _row,
+        empty="No traces in this range.",
+        as_json=as_json,
     )
-    if page.next_cursor is not None:
-        times = f"--from {range_.start.isoformat()} --to {range_.end.isoformat()}"
-        typer.echo(f"next page: {times} --cursor {page.next_cursor}", err=True)
 
 
 @verbs.command("show")
