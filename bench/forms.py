@@ -53,8 +53,3 @@ class Load:
             for part in slices(signal, body, MediaType.PROTOBUF, Tally())
             for row in DECODE[signal](part, MediaType.PROTOBUF).rows
         ]
-
-    @property
-    def protobuf_bytes(self) -> float:
-        """Bytes of a record as protobuf."""
-        return sum(map(len, self.bodies[MediaType.PROTOBUF])) / self.records
