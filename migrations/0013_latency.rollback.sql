@@ -1,9 +1,13 @@
 DO $$
+DECLARE
+    rollup_name text;
 BEGIN
-    PERFORM observatory_private.drop_rollup('llm_first_token_1d');
-    PERFORM observatory_private.drop_rollup('llm_first_token_1h');
-    PERFORM observatory_private.drop_rollup('llm_latency_1d');
-    PERFORM observatory_private.drop_rollup('llm_latency_1h');
+    FOR rollup_name IN
+        SELECT name FROM observatory_private.rollups
+        WHERE refresh_order BETWEEN 20 AND 31 ORDER BY refresh_order DESC
+    LOOP
+        PERFORM observatory_private.drop_rollup(rollup_name);
+    END LOOP;
 END
 $$;
 DROP FUNCTION IF EXISTS observatory.quantile(double precision[], integer[], bigint[]);

@@ -56,42 +56,60 @@ INSERT INTO observatory.policies (relation, retention, columnstore_after, chunk_
 VALUES
     ('llm_latency_1h', '14 days', NULL, '1 day'),
     ('llm_latency_1d', '1095 days', '30 days', '30 days'),
+    ('llm_model_latency_1h', '90 days', '7 days', '7 days'),
+    ('llm_model_latency_1d', '1095 days', '60 days', '30 days'),
+    ('llm_service_latency_1h', '90 days', '7 days', '7 days'),
+    ('llm_service_latency_1d', '1095 days', '60 days', '30 days'),
     ('llm_first_token_1h', '14 days', NULL, '1 day'),
-    ('llm_first_token_1d', '1095 days', '30 days', '30 days')
+    ('llm_first_token_1d', '1095 days', '30 days', '30 days'),
+    ('llm_model_first_token_1h', '90 days', '7 days', '7 days'),
+    ('llm_model_first_token_1d', '1095 days', '60 days', '30 days'),
+    ('llm_service_first_token_1h', '90 days', '7 days', '7 days'),
+    ('llm_service_first_token_1d', '1095 days', '60 days', '30 days')
 ON CONFLICT DO NOTHING;
 
--- The day is counted from spans and not from the hour, which is kept briefly: so a span that comes
--- weeks late is in it too.
+-- With one row for each bucket of durations, hours by all dimensions have nearly as many rows as there
+-- are spans: so they are kept briefly, and what is asked most, by models or by services, has hours
+-- and days of its own. Days by all dimensions are counted from spans and not from hours, and the
+-- hours that are kept long are too: so a span that comes weeks late is in them.
 INSERT INTO observatory_private.rollups (
     name, refresh_order, source, width, condition, dimensions, measures, comment
 )
 SELECT
-    r.name, r.refresh_order, 'spans', r.width, r.condition,
-    ARRAY['provider', 'model', 'service_name', 'environment', r.histogram],
+    format('llm_%s%s_%s', cut.prefix, h.name, w.suffix),
+    20 + 6 * h.number + 3 * w.number + cut.number,
+    CASE WHEN w.suffix = '1d' AND cut.prefix <> '' THEN format('llm_%s_1d', h.name) ELSE 'spans' END,
+    w.width,
+    CASE WHEN w.suffix = '1d' AND cut.prefix <> '' THEN 'true' ELSE h.condition END,
+    cut.dimensions || h.bucket,
     ARRAY['requests', 'errors'],
-    r.comment
+    format('Calls of models by %s (UTC), %s and %s; see quantile().', w.name, cut.names, h.names)
 FROM (
     VALUES
-    ('llm_latency_1h', 20, interval '1 hour', 'is_inference', 'duration_bucket',
-        'Calls of models by hour (UTC) and duration, of the last days; see quantile().'),
-    ('llm_latency_1d', 21, interval '1 day', 'is_inference', 'duration_bucket',
-        'Calls of models by day (UTC) and duration; see quantile().'),
-    ('llm_first_token_1h', 22, interval '1 hour',
-        'is_inference AND observatory_private.microseconds(time_to_first_token_ms) IS NOT NULL',
-        'first_token_bucket',
-        'Calls of models by hour (UTC) and time to the first token, of the last days; see quantile().'),
-    ('llm_first_token_1d', 23, interval '1 day',
-        'is_inference AND observatory_private.microseconds(time_to_first_token_ms) IS NOT NULL',
-        'first_token_bucket',
-        'Calls of models by day (UTC) and time to the first token; see quantile().')
-) AS r (name, refresh_order, width, condition, histogram, comment)
+    (0, 'latency', 'duration_bucket', 'duration', 'is_inference'),
+    (1, 'first_token', 'first_token_bucket', 'time to the first token',
+        'is_inference AND observatory_private.microseconds(time_to_first_token_ms) IS NOT NULL')
+) AS h (number, name, bucket, names, condition)
+CROSS JOIN (
+    VALUES (0, '1h', interval '1 hour', 'hour'), (1, '1d', interval '1 day', 'day')
+) AS w (number, suffix, width, name)
+CROSS JOIN (
+    VALUES
+    (0, '', 'all dimensions', ARRAY['provider', 'model', 'service_name', 'environment']),
+    (1, 'model_', 'model', ARRAY['provider', 'model', 'environment']),
+    (2, 'service_', 'service', ARRAY['service_name', 'environment'])
+) AS cut (number, prefix, names, dimensions)
 ON CONFLICT DO NOTHING;
 
 DO $$
+DECLARE
+    rollup_name text;
 BEGIN
-    PERFORM observatory_private.build_rollup('llm_latency_1h');
-    PERFORM observatory_private.build_rollup('llm_latency_1d');
-    PERFORM observatory_private.build_rollup('llm_first_token_1h');
-    PERFORM observatory_private.build_rollup('llm_first_token_1d');
+    FOR rollup_name IN
+        SELECT name FROM observatory_private.rollups
+        WHERE refresh_order BETWEEN 20 AND 31 ORDER BY refresh_order
+    LOOP
+        PERFORM observatory_private.build_rollup(rollup_name);
+    END LOOP;
 END
 $$;

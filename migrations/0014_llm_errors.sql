@@ -25,7 +25,7 @@ INSERT INTO observatory_private.rollups (
     name, refresh_order, source, width, condition, dimensions, measures, comment
 )
 VALUES (
-    'llm_errors_1h', 30, 'spans', '1 hour', 'is_inference AND status = ''error''',
+    'llm_errors_1h', 35, 'spans', '1 hour', 'is_inference AND status = ''error''',
     ARRAY['provider', 'model', 'service_name', 'environment', 'error_type', 'fingerprint'],
     ARRAY['errors', 'first_start', 'last_start', 'sample_message'],
     'Failed calls of models by hour (UTC) and kind of error.'

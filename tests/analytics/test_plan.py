@@ -17,7 +17,7 @@ from observatory_store.repositories.analytics.plan import SPANS, make_plan
 
 NOW = datetime(2026, 6, 15, 13, 37, 11, tzinfo=UTC)
 WIDTHS = {
-    rollup.relation: rollup.width for family in (*USAGE, LATENCY) for rollup in family.rollups
+    rollup.relation: rollup.width for family in (*USAGE, *LATENCY) for rollup in family.rollups
 }
 MINUTES = st.integers(min_value=0, max_value=400 * 24 * 60 * 60)
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "America/Havana")

@@ -47,21 +47,33 @@ STARTS = "min(start_time), max(start_time)"
 USAGE = (BY_MODEL, f"{USAGE_COLUMNS}, max(duration_us), {WAITING}", CALLS)
 DURATION = "ceil(ln(duration_us::float8) / ln(1.01::float8 / 0.99))::integer"
 WAIT = "ceil(ln(round(time_to_first_token_ms * 1000)) / ln(1.01::float8 / 0.99))::integer"
-LATENCY = (f"{BY_MODEL}, {DURATION}", "count(*), count(*) FILTER (WHERE status = 'error')", CALLS)
-FIRST = (
-    f"{BY_MODEL}, {WAIT}",
-    "count(*), count(*) FILTER (WHERE status = 'error')",
-    f"{CALLS} AND time_to_first_token_ms IS NOT NULL",
-)
+CUTS = {
+    "": BY_MODEL,
+    "model_": "provider, coalesce(response_model, request_model), environment",
+    "service_": "service_name, environment",
+}
+HISTOGRAMS = {
+    "latency": (DURATION, CALLS),
+    "first_token": (WAIT, f"{CALLS} AND time_to_first_token_ms IS NOT NULL"),
+}
 ROLLUPS: dict[str, tuple[str, tuple[str, str, str]]] = {
     "llm_usage_1m": ("1 minute", USAGE),
     "llm_usage_15m": ("15 minutes", USAGE),
     "llm_usage_1h": ("1 hour", USAGE),
     "llm_usage_1d": ("1 day", USAGE),
-    "llm_latency_1h": ("1 hour", LATENCY),
-    "llm_latency_1d": ("1 day", LATENCY),
-    "llm_first_token_1h": ("1 hour", FIRST),
-    "llm_first_token_1d": ("1 day", FIRST),
+    **{
+        f"llm_{cut}{name}_{suffix}": (
+            width,
+            (
+                f"{dimensions}, {bucket}",
+                "count(*), count(*) FILTER (WHERE status = 'error')",
+                condition,
+            ),
+        )
+        for cut, dimensions in CUTS.items()
+        for name, (bucket, condition) in HISTOGRAMS.items()
+        for suffix, width in (("1h", "1 hour"), ("1d", "1 day"))
+    },
     "llm_errors_1h": (
         "1 hour",
         (

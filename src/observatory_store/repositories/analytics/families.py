@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
-from typing import Literal, LiteralString, get_args
+from typing import Literal, LiteralString, TypeAlias, get_args
 
 import msgspec
+from msgspec.structs import replace
 
 from observatory_store.repositories.analytics.plan import SPANS, Rollup
 
@@ -68,66 +69,71 @@ def _usage(*dimensions: str, rollups: tuple[Rollup, ...]) -> Family:
     )
 
 
-USAGE = (
-    Family(
-        dimensions=_OF_MODELS,
+def _histogram(prefix: LiteralString, dimensions: frozenset[str]) -> Family:
+    return Family(
+        dimensions=dimensions,
+        rollups=(Rollup(prefix + "_1d", _DAY), Rollup(prefix + "_1h", _HOUR)),
+        arm="durations_of_rollup",
+        spans_arm="durations_of_spans",
+    )
+
+
+Families: TypeAlias = tuple[Family, ...]
+"""Of one measure: the smaller before the larger."""
+
+USAGE: Families = (
+    _usage(
+        *_OF_MODELS,
         rollups=(
             Rollup("llm_usage_1d", _DAY),
             Rollup("llm_usage_15m", _QUARTER_HOUR),
             Rollup("llm_usage_1m", _MINUTE),
         ),
-        arm="usage_of_rollup",
-        spans_arm="usage_of_spans",
     ),
     _usage("user", "provider", "model", rollups=(Rollup("llm_user_usage_1d", _DAY),)),
     _usage("session", rollups=(Rollup("llm_session_usage_1d", _DAY),)),
     _usage("agent", "provider", "model", rollups=(Rollup("llm_agent_usage_1d", _DAY),)),
     _usage("tag", rollups=(Rollup("llm_tags_usage_1d", _DAY),)),
 )
-SPEED = msgspec.structs.replace(USAGE[0], arm="speed_of_rollup", spans_arm="speed_of_spans")
-TOOLS = Family(
-    dimensions=frozenset({"tool", "agent", "service", "environment"}),
-    rollups=(Rollup("tool_usage_1d", _DAY),),
-    arm="executions_of_rollup",
-    spans_arm="executions_of_spans",
+SPEED: Families = (replace(USAGE[0], arm="speed_of_rollup", spans_arm="speed_of_spans"),)
+TOOLS: Families = (
+    Family(
+        dimensions=frozenset({"tool", "agent", "service", "environment"}),
+        rollups=(Rollup("tool_usage_1d", _DAY),),
+        arm="executions_of_rollup",
+        spans_arm="executions_of_spans",
+    ),
 )
-LATENCY = Family(
-    dimensions=_OF_MODELS,
-    rollups=(Rollup("llm_latency_1d", _DAY), Rollup("llm_latency_1h", _HOUR)),
-    arm="durations_of_rollup",
-    spans_arm="durations_of_spans",
+LATENCY: Families = (
+    _histogram("llm_service_latency", frozenset({"service", "environment"})),
+    _histogram("llm_model_latency", frozenset({"provider", "model", "environment"})),
+    _histogram("llm_latency", _OF_MODELS),
 )
-FIRST_TOKEN = Family(
-    dimensions=_OF_MODELS,
-    rollups=(Rollup("llm_first_token_1d", _DAY), Rollup("llm_first_token_1h", _HOUR)),
-    arm="first_tokens_of_rollup",
-    spans_arm="first_tokens_of_spans",
-)
-ERRORS = Family(
-    dimensions=_OF_MODELS,
-    rollups=(Rollup("llm_errors_1h", _HOUR),),
-    arm="errors_of_rollup",
-    spans_arm="errors_of_spans",
-)
-
-
-def usage_family(dimensions: Collection[str]) -> Family:
-    """Return the family that counts calls by these dimensions, from spans if none has them all.
-
-    Where a tool is named, its executions count, which are no calls of models.
-    """
-    family = (
-        TOOLS
-        if "tool" in dimensions
-        else next(
-            (family for family in USAGE if family.dimensions.issuperset(dimensions)), USAGE[0]
-        )
+FIRST_TOKEN: Families = tuple(
+    replace(
+        _histogram(prefix, family.dimensions),
+        arm="first_tokens_of_rollup",
+        spans_arm="first_tokens_of_spans",
     )
-    return serving(family, dimensions)
+    for family, prefix in zip(
+        LATENCY,
+        ("llm_service_first_token", "llm_model_first_token", "llm_first_token"),
+        strict=True,
+    )
+)
+ERRORS: Families = (
+    Family(
+        dimensions=_OF_MODELS,
+        rollups=(Rollup("llm_errors_1h", _HOUR),),
+        arm="errors_of_rollup",
+        spans_arm="errors_of_spans",
+    ),
+)
 
 
-def serving(family: Family, dimensions: Collection[str]) -> Family:
-    """Return the family, without its rollups if they lack one of the dimensions."""
-    if family.dimensions.issuperset(dimensions):
-        return family
-    return msgspec.structs.replace(family, rollups=())
+def serving(families: Families, dimensions: Collection[str]) -> Family:
+    """Return the first family that counts by these dimensions; from spans if none has them all."""
+    return next(
+        (family for family in families if family.dimensions.issuperset(dimensions)),
+        replace(families[0], rollups=()),
+    )
