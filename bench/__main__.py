@@ -10,12 +10,12 @@ import os
 import platform
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from bench import growth, latency, pieces, report
+from bench import history, latency, pieces, questions, report
 from bench.copying import BATCH
 from bench.forms import Load
 from bench.sizes import bytes_a_span
@@ -25,6 +25,8 @@ from observatory_store.otlp import MediaType, Signal
 from observatory_store.schema import Migrator
 
 Figures = dict[str, list[Taken]]
+_LITTLE = 200_000
+"""Spans stored, where the growth begins."""
 
 
 def main() -> None:
@@ -33,7 +35,7 @@ def main() -> None:
     with Cluster(choose(arguments.server)) as cluster:
         found = asyncio.run(Benchmark(cluster, arguments).run())
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
+        arguments.json.write_text(json.dumps(found, indent=2, default=asdict) + "\n")
 
 
 def _arguments() -> argparse.Namespace:
@@ -47,10 +49,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--server", choices=["auto", "wheel", "local"], default="auto")
     parser.add_argument(
         "--only",
-        choices=["spans", "logs", "metrics", "latency", "pieces", "growth"],
+        choices=["spans", "logs", "metrics", "latency", "pieces", "questions", "growth"],
         action="append",
     )
-    parser.add_argument("--full", action="store_true", help="with growth to 20 million spans")
+    parser.add_argument("--full", action="store_true", help="with 20 million spans stored")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     return parser.parse_args()
 
@@ -62,12 +64,13 @@ class Benchmark:
     cluster: Cluster
     arguments: argparse.Namespace
     _numbers: Callable[[], int] = field(default_factory=lambda: count().__next__)
+    _histories: dict[int, str] = field(default_factory=dict)
 
     async def run(self) -> dict[str, Any]:
         """Print and return all figures."""
         arguments = self.arguments
-        everything = ["spans", "logs", "metrics", "latency", "pieces"] + ["growth"] * arguments.full
-        parts: list[str] = arguments.only or everything
+        everything = ["spans", "logs", "metrics", "latency", "pieces", "questions"]
+        parts: list[str] = arguments.only or everything + ["growth"] * arguments.full
         found: dict[str, Any] = {"conditions": self._conditions()}
         report.show_conditions(found["conditions"])
         for part, signal in _SIGNALS.items():
@@ -90,6 +93,9 @@ class Benchmark:
             load = self._load(Signal.TRACES, max(1, arguments.records // 8), arguments.seed)
             found["pieces"] = pieces.measure(load, arguments.rounds)
             report.show_pieces(found["pieces"])
+        if "questions" in parts:
+            found["questions"] = await self._questions()
+            report.show_questions(found["questions"])
         if "growth" in parts:
             found["growth"] = await self._growth()
             last = list(found["growth"])[-1]
@@ -147,11 +153,19 @@ class Benchmark:
             await prepared.run()
         return await bytes_a_span(url, load.records)
 
+    async def _questions(self) -> dict[str, dict[str, Any]]:
+        stored = [questions.FEW, questions.MANY][: 2 if self.arguments.full else 1]
+        return {
+            f"{spans:,} spans stored": await questions.ask(
+                await self._history(spans), rounds=4 * self.arguments.rounds
+            )
+            for spans in stored
+        }
+
     async def _growth(self) -> dict[str, Any]:
         figures: Figures = {}
-        for stored in (growth.LITTLE, growth.MUCH):
-            url = self._database()
-            await growth.fill(url, stored, seed=self.arguments.seed)
+        for stored in (_LITTLE, questions.MANY):
+            url = await self._history(stored)
             figures[f"{stored:,} spans stored"] = [
                 await self._measure(
                     self._http(MediaType.PROTOBUF),
@@ -162,6 +176,13 @@ class Benchmark:
                 for seed in range(self.arguments.rounds)
             ]
         return report.ratios(figures)
+
+    async def _history(self, spans: int) -> str:
+        """Return the database that holds so many spans; it takes minutes to make."""
+        if spans not in self._histories:
+            self._histories[spans] = self._database()
+            await history.fill(self._histories[spans], spans, seed=self.arguments.seed)
+        return self._histories[spans]
 
     def _load(self, signal: Signal, records: int, seed: int) -> Load:
         return Load(signal, records, size=self.arguments.request, seed=seed)

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any, Final
 
 from bench.pieces import COLUMNS, DECODE
+from bench.questions import Answered
 from bench.ways import Taken
 
 BARE: Final = "bare COPY"
@@ -101,6 +102,19 @@ def show_pieces(pieces: Mapping[str, Sequence[float]]) -> None:
         if piece == COLUMNS:
             line += f"  at most {COLUMNS_BUDGET}: {_verdict(ratio <= COLUMNS_BUDGET)}"
         print(line)
+
+
+def show_questions(stores: Mapping[str, Mapping[str, Answered]]) -> None:
+    """Print what each question takes, its budget, and the ratio to the smallest store."""
+    smallest = next(iter(stores.values()))
+    for store, asked in stores.items():
+        title = f"questions, {store}"
+        print(f"\n{title:38}{'median':>8}{'p95':>8} ms{'budget':>8}{'growth':>16}")
+        for name, one in asked.items():
+            budget = one.question.budget_ms
+            judged = "" if budget is None else f"{budget:8,.0f} {_verdict(bool(one.is_met))}"
+            growth = one.median / smallest[name].median
+            print(f"  {name:36}{one.median:8.1f}{one.p95:8.1f}   {judged:17}{growth:7.2f}")
 
 
 def _columns(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
