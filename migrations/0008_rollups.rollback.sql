@@ -3,6 +3,7 @@ DROP FUNCTION IF EXISTS observatory_private.build_rollup(text);
 DROP FUNCTION IF EXISTS observatory_private.apply_rollup_policies(text);
 DROP FUNCTION IF EXISTS observatory_private.build_aggregate(observatory_private.rollups);
 DROP FUNCTION IF EXISTS observatory_private.build_counted_table(observatory_private.rollups);
+DROP FUNCTION IF EXISTS observatory_private.index_rollup(observatory_private.rollups, text);
 DROP FUNCTION IF EXISTS observatory_private.comment_on_rollup(observatory_private.rollups);
 DROP FUNCTION IF EXISTS observatory_private.rollup_query(
     observatory_private.rollups, text, text, text

@@ -37,10 +37,12 @@ VALUES
     ('tags', 'text[]', 'observatory_private.sorted_set(tags)', NULL,
         'The sender''s own labels, each key=value, sorted.'),
     ('tag', 'text', 'unnest(tags)', NULL, 'One of the sender''s own labels, key=value.'),
-    ('error_type', 'text', 'attributes ->> ''error.type''', NULL, 'error.type; NULL if not sent.'),
+    ('error_type', 'text', 'CASE WHEN status = ''error'' THEN attributes ->> ''error.type'' END',
+        NULL, 'error.type; NULL if not sent.'),
     ('fingerprint', 'text',
-        'observatory.error_fingerprint(status_message, attributes ->> ''error.type'')', NULL,
-        'The same for errors whose type and message differ only in numbers and ids.'),
+        'CASE WHEN status = ''error'' THEN observatory.error_fingerprint('
+        'status_message, attributes ->> ''error.type'') END',
+        NULL, 'The same for errors whose type and message differ only in numbers and ids.'),
     ('duration_bucket', 'integer', 'observatory.latency_bucket(duration_us)', NULL,
         'Which durations these calls had: latency_us(duration_bucket), within 1 %.'),
     ('first_token_bucket', 'integer',
@@ -130,7 +132,9 @@ CREATE TABLE IF NOT EXISTS observatory_private.rollups (
     unit interval NOT NULL GENERATED ALWAYS AS (greatest(width, interval '15 minutes')) STORED,
     is_stored boolean NOT NULL DEFAULT true,
     condition text NOT NULL DEFAULT 'true',
+    shown text NOT NULL DEFAULT 'true',
     dimensions text[] NOT NULL,
+    searched_by text,
     measures text[] NOT NULL,
     comment text NOT NULL
 );
@@ -148,6 +152,12 @@ COMMENT ON COLUMN observatory_private.rollups.unit IS
 COMMENT ON COLUMN observatory_private.rollups.is_stored IS
     'Whether it has rows of its own; otherwise it is a view that sums its source.';
 COMMENT ON COLUMN observatory_private.rollups.condition IS 'Which rows of the source count.';
+COMMENT ON COLUMN observatory_private.rollups.shown IS
+    'Which of its rows the view shows. What few spans have is no condition: a continuous aggregate '
+    'without a row of late takes all spans since its last one for new, and counts them in each query.';
+COMMENT ON COLUMN observatory_private.rollups.searched_by IS
+    'The dimension by whose values single ones are looked up: left(dimension, 100) is indexed, '
+    'because the whole of a long text fits into no index.';
 COMMENT ON COLUMN observatory_private.rollups.dimensions IS
     'Columns that it is grouped by, beside the bucket and the project.';
 COMMENT ON COLUMN observatory_private.rollups.measures IS 'Columns that are summed.';
@@ -277,6 +287,26 @@ COMMENT ON FUNCTION observatory_private.rollup_query(
     observatory_private.rollups, text, text, text
 ) IS 'The query that counts the rollup from its source.';
 
+CREATE OR REPLACE FUNCTION observatory_private.index_rollup(
+    r observatory_private.rollups, relation text
+) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format(
+        'CREATE INDEX IF NOT EXISTS %I ON observatory_private.%I (project_id, bucket DESC)',
+        relation || '_by_time', relation);
+    IF r.searched_by IS NOT NULL THEN
+        EXECUTE format(
+            'CREATE INDEX IF NOT EXISTS %I ON observatory_private.%I'
+            ' (project_id, left(%I, 100), bucket DESC)',
+            relation || '_by_' || r.searched_by, relation, r.searched_by);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION observatory_private.index_rollup(observatory_private.rollups, text) IS
+    'Makes the indexes of the rollup''s aggregate, or of its history.';
+
 CREATE OR REPLACE FUNCTION observatory_private.build_aggregate(
     r observatory_private.rollups
 ) RETURNS void
@@ -298,14 +328,12 @@ BEGIN
             'true'));
     EXECUTE format('COMMENT ON VIEW observatory_private.%I IS %L', r.name,
         format('Rows of %s, kept by TimescaleDB.', r.name));
-    EXECUTE format(
-        'CREATE INDEX IF NOT EXISTS %I ON observatory_private.%I (project_id, bucket DESC)',
-        r.name || '_by_time', r.name);
+    PERFORM observatory_private.index_rollup(r, r.name);
     EXECUTE format(
         'CREATE OR REPLACE VIEW observatory.%1$I AS'
-        ' SELECT * FROM observatory_private.%2$I'
-        ' UNION ALL SELECT * FROM observatory_private.%1$I',
-        r.name, r.name || '_history');
+        ' SELECT * FROM observatory_private.%2$I WHERE %3$s'
+        ' UNION ALL SELECT * FROM observatory_private.%1$I WHERE %3$s',
+        r.name, r.name || '_history', r.shown);
     PERFORM observatory_private.apply_rollup_policies(r.name);
 END
 $$;
@@ -400,19 +428,19 @@ BEGIN
         format('Units of %s that are older than their source, where that is still whole.', r.name));
     EXECUTE format(
         'CREATE OR REPLACE VIEW observatory.%1$I AS'
-        ' SELECT h.* FROM observatory_private.%2$I AS h WHERE NOT EXISTS ('
+        ' SELECT h.* FROM observatory_private.%2$I AS h WHERE %8$s AND NOT EXISTS ('
         '     SELECT FROM observatory_private.%3$I AS c'
         '     WHERE c.project_id = h.project_id AND c.bucket = %4$s)'
         ' UNION ALL'
         ' SELECT %5$s, c.project_id, %6$s FROM observatory_private.%3$I AS c'
-        ' CROSS JOIN LATERAL observatory_private.%7$I(c.project_id, c.bucket) AS u',
+        ' CROSS JOIN LATERAL observatory_private.%7$I(c.project_id, c.bucket) AS u WHERE %8$s',
         r.name, r.name || '_history', r.name || '_changed',
         CASE
             WHEN r.unit = r.width THEN 'h.bucket'
             ELSE format('date_bin(%L, h.bucket, ''2000-01-01T00:00:00Z'')', r.unit)
         END,
         CASE WHEN r.unit = r.width THEN 'c.bucket' ELSE 'u.bucket' END,
-        names, 'count_' || r.name);
+        names, 'count_' || r.name, r.shown);
 END
 $$;
 
@@ -480,9 +508,7 @@ BEGIN
     EXECUTE format('COMMENT ON TABLE observatory_private.%I IS %L', r.name || '_history', format(
         'Rows of %s that are final: on community only what another edition left behind, on the '
         'others all that were counted.', r.name));
-    EXECUTE format(
-        'CREATE INDEX IF NOT EXISTS %I ON observatory_private.%I (project_id, bucket DESC)',
-        r.name || '_history_by_time', r.name || '_history');
+    PERFORM observatory_private.index_rollup(r, r.name || '_history');
     IF observatory.edition() = 'community' THEN
         PERFORM observatory_private.build_aggregate(r);
     ELSE

@@ -73,32 +73,34 @@ ON CONFLICT DO NOTHING;
 -- and days of its own. Days by all dimensions are counted from spans and not from hours, and the
 -- hours that are kept long are too: so a span that comes weeks late is in them.
 INSERT INTO observatory_private.rollups (
-    name, refresh_order, source, width, condition, dimensions, measures, comment
+    name, refresh_order, source, width, condition, shown, dimensions, searched_by, measures, comment
 )
 SELECT
     format('llm_%s%s_%s', cut.prefix, h.name, w.suffix),
     20 + 6 * h.number + 3 * w.number + cut.number,
     CASE WHEN w.suffix = '1d' AND cut.prefix <> '' THEN format('llm_%s_1d', h.name) ELSE 'spans' END,
     w.width,
-    CASE WHEN w.suffix = '1d' AND cut.prefix <> '' THEN 'true' ELSE h.condition END,
+    CASE WHEN w.suffix = '1d' AND cut.prefix <> '' THEN 'true' ELSE 'is_inference' END,
+    h.shown,
     cut.dimensions || h.bucket,
+    cut.searched_by,
     ARRAY['requests', 'errors'],
     format('Calls of models by %s (UTC), %s and %s; see quantile().', w.name, cut.names, h.names)
 FROM (
     VALUES
-    (0, 'latency', 'duration_bucket', 'duration', 'is_inference'),
+    (0, 'latency', 'duration_bucket', 'duration', 'true'),
     (1, 'first_token', 'first_token_bucket', 'time to the first token',
-        'is_inference AND observatory_private.microseconds(time_to_first_token_ms) IS NOT NULL')
-) AS h (number, name, bucket, names, condition)
+        'first_token_bucket IS NOT NULL')
+) AS h (number, name, bucket, names, shown)
 CROSS JOIN (
     VALUES (0, '1h', interval '1 hour', 'hour'), (1, '1d', interval '1 day', 'day')
 ) AS w (number, suffix, width, name)
 CROSS JOIN (
     VALUES
-    (0, '', 'all dimensions', ARRAY['provider', 'model', 'service_name', 'environment']),
-    (1, 'model_', 'model', ARRAY['provider', 'model', 'environment']),
-    (2, 'service_', 'service', ARRAY['service_name', 'environment'])
-) AS cut (number, prefix, names, dimensions)
+    (0, '', 'all dimensions', ARRAY['provider', 'model', 'service_name', 'environment'], NULL),
+    (1, 'model_', 'model', ARRAY['provider', 'model', 'environment'], 'model'),
+    (2, 'service_', 'service', ARRAY['service_name', 'environment'], 'service_name')
+) AS cut (number, prefix, names, dimensions, searched_by)
 ON CONFLICT DO NOTHING;
 
 DO $$

@@ -18,18 +18,31 @@ COMMENT ON FUNCTION observatory.error_fingerprint(text, text) IS
     'characters) differ only in numbers and ids.';
 
 INSERT INTO observatory.policies (relation, retention, columnstore_after, chunk_interval)
-VALUES ('llm_errors_1h', '400 days', '30 days', '30 days')
+VALUES
+    ('llm_errors_1h', '400 days', '30 days', '30 days'),
+    ('llm_errors_1d', '1095 days', '60 days', '30 days')
 ON CONFLICT DO NOTHING;
 
 INSERT INTO observatory_private.rollups (
-    name, refresh_order, source, width, condition, dimensions, measures, comment
+    name, refresh_order, source, width, condition, shown, dimensions, measures, comment
 )
-VALUES (
-    'llm_errors_1h', 35, 'spans', '1 hour', 'is_inference AND status = ''error''',
+SELECT
+    r.name, r.refresh_order, r.source, r.width, r.condition, 'errors > 0',
     ARRAY['provider', 'model', 'service_name', 'environment', 'error_type', 'fingerprint'],
     ARRAY['errors', 'first_start', 'last_start', 'sample_message'],
-    'Failed calls of models by hour (UTC) and kind of error.'
-)
+    r.comment
+FROM (
+    VALUES
+    ('llm_errors_1h', 35, 'spans', interval '1 hour', 'is_inference',
+        'Failed calls of models by hour (UTC) and kind of error.'),
+    ('llm_errors_1d', 36, 'llm_errors_1h', interval '1 day', 'true',
+        'Failed calls of models by day (UTC) and kind of error: llm_errors_1h summed.')
+) AS r (name, refresh_order, source, width, condition, comment)
 ON CONFLICT DO NOTHING;
 
-DO $$ BEGIN PERFORM observatory_private.build_rollup('llm_errors_1h'); END $$;
+DO $$
+BEGIN
+    PERFORM observatory_private.build_rollup('llm_errors_1h');
+    PERFORM observatory_private.build_rollup('llm_errors_1d');
+END
+$$;

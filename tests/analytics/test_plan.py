@@ -37,7 +37,7 @@ def test_a_plan_covers_its_range_once(
         interval = "1d"
     edges = starts(range_, interval, ZoneInfo(zone))
     kept = {"llm_usage_1m": NOW - timedelta(days=7, seconds=NOW.timestamp() % 86400)}
-    plan = make_plan(range_, edges, USAGE[0].rollups, kept, NOW)
+    plan = make_plan(range_, edges, USAGE[2].rollups, kept, NOW)
     segments = plan.segments
     assert plan.covered == range_
     assert (segments[0].start, segments[-1].end) == (range_.start, range_.end)
@@ -62,14 +62,14 @@ def test_long_ranges_are_read_from_days() -> None:
     """A year must not be summed from quarter-hours, nor a month by the clock of Berlin."""
     year = TimeRange(NOW - timedelta(days=365), NOW)
     relations = [
-        s.relation for s in make_plan(year, [BEGINNING], USAGE[0].rollups, {}, NOW).segments
+        s.relation for s in make_plan(year, [BEGINNING], USAGE[2].rollups, {}, NOW).segments
     ]
     assert relations == [
         *(SPANS, "llm_usage_1m", "llm_usage_15m", "llm_usage_1d"),
         *("llm_usage_15m", "llm_usage_1m", SPANS),
     ]
     edges = starts(year, "1mo", ZoneInfo("Europe/Berlin"))
-    plan = make_plan(year, edges, USAGE[0].rollups, {}, NOW)
+    plan = make_plan(year, edges, USAGE[2].rollups, {}, NOW)
     days = sum(
         (s.end - s.start for s in plan.segments if s.relation == "llm_usage_1d"), timedelta()
     )

@@ -44,7 +44,7 @@ ERROR_TYPE = "attributes ->> 'error.type'"
 FINGERPRINT = f"observatory.error_fingerprint(status_message, {ERROR_TYPE})"
 CALLS = "is_inference"
 STARTS = "min(start_time), max(start_time)"
-USAGE = (BY_MODEL, f"{USAGE_COLUMNS}, max(duration_us), {WAITING}", CALLS)
+USAGE_SUMS = f"{USAGE_COLUMNS}, max(duration_us), {WAITING}"
 DURATION = "ceil(ln(duration_us::float8) / ln(1.01::float8 / 0.99))::integer"
 WAIT = "ceil(ln(round(time_to_first_token_ms * 1000)) / ln(1.01::float8 / 0.99))::integer"
 CUTS = {
@@ -57,10 +57,12 @@ HISTOGRAMS = {
     "first_token": (WAIT, f"{CALLS} AND time_to_first_token_ms IS NOT NULL"),
 }
 ROLLUPS: dict[str, tuple[str, tuple[str, str, str]]] = {
-    "llm_usage_1m": ("1 minute", USAGE),
-    "llm_usage_15m": ("15 minutes", USAGE),
-    "llm_usage_1h": ("1 hour", USAGE),
-    "llm_usage_1d": ("1 day", USAGE),
+    "llm_usage_1m": ("1 minute", (BY_MODEL, USAGE_SUMS, CALLS)),
+    "llm_usage_15m": ("15 minutes", (BY_MODEL, USAGE_SUMS, CALLS)),
+    "llm_usage_1h": ("1 hour", (BY_MODEL, USAGE_SUMS, CALLS)),
+    "llm_usage_1d": ("1 day", (BY_MODEL, USAGE_SUMS, CALLS)),
+    "llm_model_usage_30m": ("30 minutes", (CUTS["model_"], USAGE_SUMS, CALLS)),
+    "llm_service_usage_30m": ("30 minutes", (CUTS["service_"], USAGE_SUMS, CALLS)),
     **{
         f"llm_{cut}{name}_{suffix}": (
             width,
@@ -74,14 +76,17 @@ ROLLUPS: dict[str, tuple[str, tuple[str, str, str]]] = {
         for name, (bucket, condition) in HISTOGRAMS.items()
         for suffix, width in (("1h", "1 hour"), ("1d", "1 day"))
     },
-    "llm_errors_1h": (
-        "1 hour",
-        (
-            f"{BY_MODEL}, {ERROR_TYPE}, {FINGERPRINT}",
-            f"count(*), {STARTS}, min(left(status_message, 1000))",
-            f"{CALLS} AND status = 'error'",
-        ),
-    ),
+    **{
+        name: (
+            width,
+            (
+                f"{BY_MODEL}, {ERROR_TYPE}, {FINGERPRINT}",
+                f"count(*), {STARTS}, min(left(status_message, 1000))",
+                f"{CALLS} AND status = 'error'",
+            ),
+        )
+        for name, width in (("llm_errors_1h", "1 hour"), ("llm_errors_1d", "1 day"))
+    },
     "llm_user_usage_1d": (
         "1 day",
         (

@@ -9,7 +9,7 @@ from typing import Literal, LiteralString, TypeAlias, get_args
 import msgspec
 from msgspec.structs import replace
 
-from observatory_store.repositories.analytics.plan import SPANS, Rollup
+from observatory_store.repositories.analytics.plan import Rollup
 
 Dimension = Literal[
     "provider", "model", "service", "environment", "user", "session", "agent", "tool", "tag"
@@ -18,6 +18,7 @@ DIMENSIONS: tuple[str, ...] = get_args(Dimension)
 GROUPS = (*DIMENSIONS, "project")
 
 _MINUTE, _QUARTER_HOUR = timedelta(minutes=1), timedelta(minutes=15)
+_HALF_HOUR = timedelta(minutes=30)
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 COLUMNS: Mapping[str, LiteralString] = {
@@ -52,12 +53,9 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     spans_arm: str
     """Query that makes the same of spans."""
 
-    def columns(self, relation: str) -> Mapping[str, LiteralString]:
-        """Return how a relation calls the dimensions."""
-        return OF_SPANS if relation == SPANS else COLUMNS
-
-
-_OF_MODELS = frozenset({"provider", "model", "service", "environment"})
+    def searched_by(self, relation: str) -> str | None:
+        """Return the dimension whose values a relation has an index of."""
+        return next((one.searched_by for one in self.rollups if one.relation == relation), None)
 
 
 def _usage(*dimensions: str, rollups: tuple[Rollup, ...]) -> Family:
@@ -69,10 +67,17 @@ def _usage(*dimensions: str, rollups: tuple[Rollup, ...]) -> Family:
     )
 
 
-def _histogram(prefix: LiteralString, dimensions: frozenset[str]) -> Family:
+def _usage_by(one: str, *others: str, relation: LiteralString) -> Family:
+    return _usage(one, *others, rollups=(Rollup(relation, _DAY, one),))
+
+
+def _histogram(prefix: LiteralString, *dimensions: str, searched_by: str | None = None) -> Family:
     return Family(
-        dimensions=dimensions,
-        rollups=(Rollup(prefix + "_1d", _DAY), Rollup(prefix + "_1h", _HOUR)),
+        dimensions=frozenset(dimensions),
+        rollups=(
+            Rollup(prefix + "_1d", _DAY, searched_by),
+            Rollup(prefix + "_1h", _HOUR, searched_by),
+        ),
         arm="durations_of_rollup",
         spans_arm="durations_of_spans",
     )
@@ -81,50 +86,58 @@ def _histogram(prefix: LiteralString, dimensions: frozenset[str]) -> Family:
 Families: TypeAlias = tuple[Family, ...]
 """Of one measure: the smaller before the larger."""
 
-USAGE: Families = (
+_OF_SERVICES = ("service", "environment")
+_OF_MODELS = ("provider", "model", "environment")
+_OF_BOTH = ("provider", "model", "service", "environment")
+
+_DAYS = Rollup("llm_usage_1d", _DAY)
+_FINEST = (Rollup("llm_usage_15m", _QUARTER_HOUR), Rollup("llm_usage_1m", _MINUTE))
+_OF_CALLS: Families = (
+    _usage(
+        *_OF_SERVICES,
+        rollups=(_DAYS, Rollup("llm_service_usage_30m", _HALF_HOUR, "service"), *_FINEST),
+    ),
     _usage(
         *_OF_MODELS,
-        rollups=(
-            Rollup("llm_usage_1d", _DAY),
-            Rollup("llm_usage_15m", _QUARTER_HOUR),
-            Rollup("llm_usage_1m", _MINUTE),
-        ),
+        rollups=(_DAYS, Rollup("llm_model_usage_30m", _HALF_HOUR, "model"), *_FINEST),
     ),
-    _usage("user", "provider", "model", rollups=(Rollup("llm_user_usage_1d", _DAY),)),
-    _usage("session", rollups=(Rollup("llm_session_usage_1d", _DAY),)),
-    _usage("agent", "provider", "model", rollups=(Rollup("llm_agent_usage_1d", _DAY),)),
+    _usage(*_OF_BOTH, rollups=(_DAYS, *_FINEST)),
+)
+USAGE: Families = (
+    *_OF_CALLS,
+    _usage_by("user", "provider", "model", relation="llm_user_usage_1d"),
+    _usage_by("session", relation="llm_session_usage_1d"),
+    _usage_by("agent", "provider", "model", relation="llm_agent_usage_1d"),
     _usage("tag", rollups=(Rollup("llm_tags_usage_1d", _DAY),)),
 )
-SPEED: Families = (replace(USAGE[0], arm="speed_of_rollup", spans_arm="speed_of_spans"),)
+SPEED: Families = tuple(
+    replace(family, arm="speed_of_rollup", spans_arm="speed_of_spans") for family in _OF_CALLS
+)
 TOOLS: Families = (
     Family(
         dimensions=frozenset({"tool", "agent", "service", "environment"}),
-        rollups=(Rollup("tool_usage_1d", _DAY),),
+        rollups=(Rollup("tool_usage_1d", _DAY, "tool"),),
         arm="executions_of_rollup",
         spans_arm="executions_of_spans",
     ),
 )
 LATENCY: Families = (
-    _histogram("llm_service_latency", frozenset({"service", "environment"})),
-    _histogram("llm_model_latency", frozenset({"provider", "model", "environment"})),
-    _histogram("llm_latency", _OF_MODELS),
+    _histogram("llm_service_latency", *_OF_SERVICES, searched_by="service"),
+    _histogram("llm_model_latency", *_OF_MODELS, searched_by="model"),
+    _histogram("llm_latency", *_OF_BOTH),
 )
 FIRST_TOKEN: Families = tuple(
-    replace(
-        _histogram(prefix, family.dimensions),
-        arm="first_tokens_of_rollup",
-        spans_arm="first_tokens_of_spans",
-    )
-    for family, prefix in zip(
-        LATENCY,
-        ("llm_service_first_token", "llm_model_first_token", "llm_first_token"),
-        strict=True,
+    replace(family, arm="first_tokens_of_rollup", spans_arm="first_tokens_of_spans")
+    for family in (
+        _histogram("llm_service_first_token", *_OF_SERVICES, searched_by="service"),
+        _histogram("llm_model_first_token", *_OF_MODELS, searched_by="model"),
+        _histogram("llm_first_token", *_OF_BOTH),
     )
 )
 ERRORS: Families = (
     Family(
-        dimensions=_OF_MODELS,
-        rollups=(Rollup("llm_errors_1h", _HOUR),),
+        dimensions=frozenset(_OF_BOTH),
+        rollups=(Rollup("llm_errors_1d", _DAY), Rollup("llm_errors_1h", _HOUR)),
         arm="errors_of_rollup",
         spans_arm="errors_of_spans",
     ),

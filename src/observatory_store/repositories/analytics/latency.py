@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -98,20 +99,20 @@ async def latency(
     durations, first_tokens, speeds = (
         _asked(analysis, question, *pair) for pair in zip(families, plans, strict=True)
     )
-    records = await speeds("speed", MOST_ROWS + 1)
-    if len(records) > MOST_ROWS:
-        raise InvalidInputError(TOO_MANY_ROWS)
     wanted = list(quantiles)
-    by_duration = _by_group(await durations("quantiles", wanted, MOST_ROWS + 1))
-    by_first_token = _by_group(await first_tokens("quantiles", wanted, MOST_ROWS + 1))
+    records, by_duration, by_first_token, steps = await asyncio.gather(
+        speeds("speed", MOST_ROWS + 1),
+        durations("quantiles", wanted, MOST_ROWS + 1),
+        first_tokens("quantiles", wanted, MOST_ROWS + 1),
+        durations("histogram", _BUCKETS_IN_ONE, _MOST_STEPS + 1) if histogram else _nothing(),
+    )
+    if len(records) > MOST_ROWS or len(steps) > _MOST_STEPS:
+        raise InvalidInputError(TOO_MANY_ROWS)
+    of_durations, of_first_tokens = _by_group(by_duration), _by_group(by_first_token)
     histograms: dict[Any, list[HistogramBucket]] = {}
-    if histogram:
-        steps = await durations("histogram", _BUCKETS_IN_ONE, _MOST_STEPS + 1)
-        if len(steps) > _MOST_STEPS:
-            raise InvalidInputError(TOO_MANY_ROWS)
-        for step in steps:
-            bucket = HistogramBucket(*_bounds(step["step"]), step["requests"])
-            histograms.setdefault(_key(step), []).append(bucket)
+    for step in steps:
+        bucket = HistogramBucket(*_bounds(step["step"]), step["requests"])
+        histograms.setdefault(_key(step), []).append(bucket)
     rows = [
         LatencyRow(
             **group_of(record, question, project),
@@ -120,18 +121,22 @@ async def latency(
             mean_us=record["duration_us"] / record["requests"],
             max_us=record["max_duration_us"],
             tokens_per_second=record["tokens_per_second"],
-            quantiles_us=tuple(by_duration[key]["quantiles"]),
-            first_token_requests=by_first_token[key]["requests"] if key in by_first_token else 0,
+            quantiles_us=tuple(of_durations[key]["quantiles"]),
+            first_token_requests=of_first_tokens[key]["requests"] if key in of_first_tokens else 0,
             first_token_quantiles_us=(
-                tuple(by_first_token[key]["quantiles"]) if key in by_first_token else None
+                tuple(of_first_tokens[key]["quantiles"]) if key in of_first_tokens else None
             ),
             histogram=tuple(histograms[key]) if histogram else None,
         )
         for record in records
         # What came between two of these statements is in the next answer.
-        if (key := _key(record)) in by_duration and (not histogram or key in histograms)
+        if (key := _key(record)) in of_durations and (not histogram or key in histograms)
     ]
     return Rows(rows, plans[0].covered, LatencyRow)
+
+
+async def _nothing() -> list[Any]:
+    return []
 
 
 def _asked(

@@ -33,6 +33,8 @@ class Rollup(msgspec.Struct, frozen=True):
 
     relation: LiteralString
     width: timedelta
+    searched_by: str | None = None
+    """The dimension whose values it has an index of."""
 
 
 _Held: TypeAlias = tuple[Rollup, datetime]

@@ -17,6 +17,9 @@ from observatory_store.sql import load
 
 SQL = load("analytics")
 
+_INDEXED = 100
+"""Characters of a dimension's value; a long text fits into no index. As in migration 0008."""
+
 
 class Arms:
     """The parts of one query. Texts come from this package, values are always parameters."""
@@ -33,6 +36,7 @@ class Arms:
         self.arguments: list[Any] = list(arguments)
         self._groups = [_literal(name) for name in DIMENSIONS if name in groups]
         self._filters = {name: self._parameter(list(given)) for name, given in filters.items()}
+        self._values = filters
         self._text: LiteralString = "\nUNION ALL\n".join(
             self._arm(family, segment) for segment in segments
         )
@@ -62,6 +66,10 @@ class Arms:
             for name in self._groups
             if name in SPARSE and name != "tag"
         ]
+        searched_by = family.searched_by(segment.relation)
+        if searched_by is not None and searched_by in self._values:
+            begins = self._parameter([value[:_INDEXED] for value in self._values[searched_by]])
+            conditions.append(f"left({columns[searched_by]}, {_INDEXED}) = ANY ({begins}::text[])")
         parts: dict[LiteralString, LiteralString] = {
             "/* dimensions */": self._dimensions(columns),
             "/* range */": SQL["spans_range" if of_spans else "rollup_range"],
