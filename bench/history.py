@@ -24,6 +24,8 @@ _BASE = 20_000
 """Spans that are made of OTLP; all others are these again, with other times, ids and durations."""
 _SPREAD = 0.5
 """Of the logarithm by which durations differ from those of the base."""
+_STREAMED_SHARE = 0.5
+"""Of the calls of models: their time to the first token is known."""
 _TO_COMPRESS = """
     SELECT format('%I.%I', c.chunk_schema, c.chunk_name)
     FROM timescaledb_information.chunks AS c
@@ -72,12 +74,19 @@ def _days(spans: int, seed: int) -> Iterator[list[Span]]:
     for number in range(copies):
         later = began + (number + 1) * timedelta(days=DAYS) / copies - latest
         ids = {row.trace_id: f"{chance.getrandbits(128):032x}" for row in base}
-        yield [
-            replace(
-                row,
-                trace_id=ids[row.trace_id],
-                start_time=row.start_time + later,
-                duration_us=int(row.duration_us * chance.lognormvariate(0, _SPREAD)),
+        spans_of_hour = []
+        for row in base:
+            duration_us = int(row.duration_us * chance.lognormvariate(0, _SPREAD))
+            is_streamed = row.is_inference and chance.random() < _STREAMED_SHARE
+            spans_of_hour.append(
+                replace(
+                    row,
+                    trace_id=ids[row.trace_id],
+                    start_time=row.start_time + later,
+                    duration_us=duration_us,
+                    time_to_first_token_ms=(
+                        duration_us * chance.uniform(0.1, 0.6) / 1000 if is_streamed else None
+                    ),
+                )
             )
-            for row in base
-        ]
+        yield spans_of_hour
