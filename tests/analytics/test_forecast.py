@@ -109,3 +109,10 @@ async def test_two_periods(database_url: str) -> None:
             end - 2 * DAY, end, before=end - 2 * DAY, model="new"
         )
         assert same.now == same.before
+        for before, said in (
+            (end.replace(tzinfo=None), "time zone"),
+            (datetime.max.replace(tzinfo=UTC), "between"),
+        ):
+            with pytest.raises(InvalidInputError, match=f"before.*{said}"):
+                await store.analytics.compare(end - DAY, end, before=before)
+        assert (rows.covered.start, rows.before_covered.end) == (end - 2 * DAY, end - 2 * DAY)

@@ -83,7 +83,8 @@ async def test_the_description_names_every_route(service: Service) -> None:
         *("/v1/traces", "/v1/metrics", "/v1/logs", "/healthz", "/readyz", "/metrics"),
         *("/api/v1/traces", "/api/v1/traces/{trace_id}", "/api/v1/spans", "/api/v1/logs"),
         *("/api/v1/metrics", "/api/v1/metrics/{name}/points", "/api/v1/usage", "/api/v1/latency"),
-        *("/api/v1/errors", "/api/v1/sessions", "/api/v1/costs/forecast"),
+        *("/api/v1/usage/comparison", "/api/v1/errors", "/api/v1/sessions"),
+        "/api/v1/costs/forecast",
         *("/api/v1/prices", "/api/v1/prices/unpriced"),
         *("/api/v1/models", "/api/v1/models/{provider}/{model_name}"),
     }

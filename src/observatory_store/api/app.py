@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI
 from observatory_store.api import failures
 from observatory_store.api.authentication import Authenticator
 from observatory_store.api.measurements import CountRequests, Measurements
+from observatory_store.api.openapi import DOCUMENTED, DescribedAPI
 from observatory_store.api.parameters import REPEATABLE_IN_ANALYTICS, refuse_repeated
 from observatory_store.api.routes import (
     costs,
@@ -119,7 +120,7 @@ def create_app(settings: Settings) -> FastAPI:
             with suppress(asyncio.CancelledError):
                 await refreshing
 
-    app = FastAPI(
+    app = DescribedAPI(
         title="observatory-store",
         summary="LLM telemetry: OTLP in, traces, metrics, logs, usage and cost out.",
         lifespan=lifespan,
@@ -134,7 +135,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(
             module.router,
             dependencies=[Depends(check)],
-            responses=failures.DOCUMENTED,
+            responses=DOCUMENTED,
         )
     app.include_router(health.router)
     return app

@@ -18,7 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from observatory_store.api.answers.problem import FieldError, Problem
+from observatory_store.api.answers.problem import PROBLEM, FieldError, Problem
 from observatory_store.errors import (
     BodyTooLargeError,
     ConflictError,
@@ -67,20 +67,17 @@ _HEADERS: Final[Mapping[int, Mapping[str, str]]] = {
     503: {"Retry-After": str(RETRY_AFTER_SECONDS)},
 }
 
-DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"model": Problem, "description": description}
-    for status, description in {
-        400: "A value cannot be used, or the query takes too long: narrow its range or filter.",
-        401: "No valid API key.",
-        403: "The key lacks the scope `read`.",
-        422: "A parameter is unknown, malformed or out of its range.",
-        503: "The database cannot answer now; `Retry-After` says when to try again.",
-    }.items()
+_MOST_FIELDS: Final = 20
+"""Of one answer; a URL has room for ten thousand."""
+_MESSAGES: Final[Mapping[str, str]] = {
+    "extra_forbidden": "There is no such parameter.",
+    "bool_parsing": "write true or false",
+    "int_parsing": "write a whole number",
+    "int_parsing_size": "write a smaller number",
+    "float_parsing": "write a number",
+    "too_long": "give at most {max_length} values",
 }
-
-NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {
-    404: {"model": Problem, "description": "The project has nothing of that name or id."}
-}
+"""By pydantic's type of error; the others are in its own words."""
 
 _logger = logging.getLogger(__name__)
 
@@ -117,15 +114,20 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     errors = error.errors() if isinstance(error, RequestValidationError) else []
     fields = [
         FieldError(
-            parameter=".".join(str(part) for part in item["loc"][1:]),
-            message="There is no such parameter."
-            if item["type"] == "extra_forbidden"
-            else item["msg"].removeprefix("Value error, "),
+            parameter=".".join(str(part)[:100] for part in item["loc"][1:]),
+            message=_message(item),
         )
-        for item in errors
+        for item in errors[:_MOST_FIELDS]
     ]
     detail = "; ".join(f"{field.parameter}: {field.message}" for field in fields)
     return _answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail, fields)
+
+
+def _message(item: Mapping[str, Any]) -> str:
+    template = _MESSAGES.get(item["type"])
+    if template is None:
+        return str(item["msg"]).removeprefix("Value error, ")
+    return template.format_map(item.get("ctx", {}))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -167,4 +169,4 @@ def _answer(
         title=status.phrase, status=status, detail=message, errors=list(errors) or None
     )
     content = msgspec.json.encode(problem.model_dump(exclude_none=True))
-    return Response(content, status, headers, media_type="application/problem+json")
+    return Response(content, status, headers, media_type=PROBLEM)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from observatory_store.api.parameters import QueryParameters, Text
+from observatory_store.api.parameters import QueryParameters, storable
 from observatory_store.api.ranges import RangeParameters
 from observatory_store.errors import InvalidInputError
 from observatory_store.repositories.analytics import DIMENSIONS, GROUPS
@@ -29,7 +29,10 @@ def _zone(name: str) -> str:
     return name
 
 
-Value = Annotated[Text, Field(min_length=1, max_length=MOST_CHARACTERS)]
+Value = Annotated[
+    # The lengths first: of what a function returns, pydantic counts items.
+    str, Field(min_length=1, max_length=MOST_CHARACTERS), AfterValidator(storable)
+]
 Values = Annotated[tuple[Value, ...], Field(max_length=MOST_VALUES)]
 Zone = Annotated[str, AfterValidator(_zone), Field(examples=["UTC", "Europe/Berlin"])]
 Groups = Annotated[
@@ -59,13 +62,9 @@ class Filters(QueryParameters):
         return {name: getattr(self, name) for name in DIMENSIONS if getattr(self, name)}
 
 
-class QuestionParameters(Filters, RangeParameters):
-    """Which calls of models, and how they are summed."""
+class GroupParameters(Filters, RangeParameters):
+    """Which calls of models, and by what they are grouped."""
 
-    interval: Interval | None = None
-    """One row for each interval (1mo is a month); without it one for the whole range."""
-    tz: Zone = "UTC"
-    """The IANA time zone by whose clock hours, days, weeks and months begin."""
     group_by: Groups = ()
     """Any of provider, model, service, environment, user, session, agent, tool, tag, project;
     repeated, or separated by commas."""
@@ -77,7 +76,18 @@ class QuestionParameters(Filters, RangeParameters):
             "start": range_.start,
             "end": range_.end,
             "group_by": self.group_by,
-            "interval": self.interval,
-            "tz": self.tz,
             **self.filters(),
         }
+
+
+class QuestionParameters(GroupParameters):
+    """Which calls of models, and how they are summed."""
+
+    interval: Interval | None = None
+    """One row for each interval (1mo is a month); without it one for the whole range."""
+    tz: Zone = "UTC"
+    """The IANA time zone by whose clock hours, days, weeks and months begin."""
+
+    def question(self) -> dict[str, Any]:
+        """Return what a method of the repository is asked by."""
+        return {**super().question(), "interval": self.interval, "tz": self.tz}

@@ -24,6 +24,7 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(2555, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_NO_CURSOR = "the cursor is not one that this route gave"
 
 
 def _time(value: object) -> datetime:
@@ -103,5 +104,7 @@ class PageParameters(RangeParameters):
         try:
             began, ended = (_EPOCH + int(text, 16) * _MICROSECOND for text in (start, end))
         except (ValueError, OverflowError) as error:
-            raise InvalidCursorError("the cursor is not one that this route gave") from error
+            raise InvalidCursorError(_NO_CURSOR) from error
+        if began >= ended:
+            raise InvalidCursorError(_NO_CURSOR)
         return PageRange(TimeRange(self.from_ or began, self.to or ended), cursor)

@@ -11,10 +11,12 @@ from typing import Annotated
 import typer
 
 from observatory_store.cli import (
+    compare,
     demo,
     dev,
     doctor,
     errors,
+    forecast,
     keys,
     latency,
     logs,
@@ -26,6 +28,7 @@ from observatory_store.cli import (
     rollups,
     schema,
     serve,
+    sessions,
     traces,
     usage,
 )
@@ -59,8 +62,11 @@ application.add_typer(keys.verbs, name="keys")
 application.add_typer(traces.verbs, name="traces")
 application.add_typer(logs.verbs, name="logs")
 application.command("usage")(usage.usage)
+application.command("compare")(compare.compare)
 application.command("latency")(latency.latency)
 application.command("errors")(errors.errors)
+application.command("sessions")(sessions.sessions)
+application.command("forecast")(forecast.forecast)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

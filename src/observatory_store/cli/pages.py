@@ -31,6 +31,11 @@ def print_page(
         [cells(row) for row in page.items],
         empty if page.next_cursor is None else "None searched so far fits.",
     )
+    print_next(page, range_)
+
+
+def print_next(page: Page[Row], range_: TimeRange) -> None:
+    """Print on standard error which options give the next page, if there is one."""
     if page.next_cursor is not None:
         times = f"--from {range_.start.isoformat()} --to {range_.end.isoformat()}"
         typer.echo(f"next page: {times} --cursor {page.next_cursor}", err=True)

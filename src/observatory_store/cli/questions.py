@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -13,11 +11,12 @@ import msgspec
 import typer
 
 from observatory_store.cli.connection import open_store
-from observatory_store.cli.console import print_json
+from observatory_store.cli.console import print_csv, print_json
 from observatory_store.errors import InvalidInputError
 from observatory_store.repositories import AnalyticsRepository
 
-Row = TypeVar("Row", bound=msgspec.Struct)
+Answer = TypeVar("Answer")
+Rows = TypeVar("Rows", bound=Sequence[msgspec.Struct])
 
 
 class GroupName(StrEnum):
@@ -79,42 +78,64 @@ def names(groups: Sequence[GroupName] | None) -> list[str]:
     return [group.value for group in groups or [GroupName.MODEL]]
 
 
-def answer(
-    question: Callable[[AnalyticsRepository], Awaitable[list[Row]]],
-    columns: Sequence[str],
+def ask(
+    question: Callable[[AnalyticsRepository], Awaitable[Answer]],
     *,
     project: str,
-    as_json: bool,
-    as_csv: bool,
     database_url: str | None,
-) -> list[Row] | None:
-    """Ask the store of a project; print the rows if a format is asked for, and else return them.
+) -> Answer:
+    """Ask the store of a project."""
+
+    async def asked() -> Answer:
+        async with open_store(database_url, project) as store:
+            return await question(store.analytics)
+
+    return asyncio.run(asked())
+
+
+def check_formats(*, as_json: bool, as_csv: bool) -> None:
+    """Refuse two formats at once.
 
     Raises:
-        InvalidInputError: both formats are asked for.
+        InvalidInputError: both are asked for.
 
     """
     if as_json and as_csv:
         raise InvalidInputError("--json and --csv exclude each other")
 
-    async def ask() -> list[Row]:
-        async with open_store(database_url, project) as store:
-            return await question(store.analytics)
 
-    rows = asyncio.run(ask())
+def answer(
+    question: Callable[[AnalyticsRepository], Awaitable[Rows]],
+    columns: Sequence[str],
+    *,
+    fields: Callable[[Any], Mapping[str, Any]] | None = None,
+    project: str,
+    as_json: bool,
+    as_csv: bool,
+    database_url: str | None,
+) -> Rows | None:
+    """Ask the store of a project; print the rows if a format is asked for, and else return them.
+
+    Args:
+        question: what is asked.
+        columns: fields that are printed as CSV.
+        fields: makes what is printed of a row; by default it is all that its class has.
+        project: whose telemetry it is.
+        as_json: whether to print JSON.
+        as_csv: whether to print CSV.
+        database_url: of the store.
+
+    Raises:
+        InvalidInputError: both formats are asked for.
+
+    """
+    check_formats(as_json=as_json, as_csv=as_csv)
+    rows = ask(question, project=project, database_url=database_url)
+    printed = rows if fields is None else [fields(row) for row in rows]
     if as_json:
-        print_json(rows)
+        print_json(printed)
     elif as_csv:
-        _print_csv(rows, columns)
+        print_csv(printed, columns)
     else:
         return rows
     return None
-
-
-def _print_csv(rows: Sequence[msgspec.Struct], columns: Sequence[str]) -> None:
-    """Print fields with a heading: times in RFC 3339, money as decimals."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        plain: dict[str, Any] = msgspec.to_builtins(row)
-        writer.writerow([plain[name] for name in columns])

@@ -42,6 +42,26 @@ def money(usd: Decimal | None) -> Amount | None:
     return Amount(f"${usd:.6f}" if 0 < usd < _SMALL else f"${usd:,.4f}")
 
 
+def change(part: float | None) -> Amount | None:
+    """Return by what part something changed, in %; None stays None.
+
+    >>> change(0.5), change(-0.25), change(11)
+    ('+50.0%', '-25.0%', '+1,100.0%')
+    """
+    return None if part is None else Amount(f"{part:+,.1%}")
+
+
+def money_change(usd: Decimal) -> Amount:
+    """Return by how many US dollars something changed, with its sign.
+
+    >>> money_change(Decimal("0.5")), money_change(Decimal("-1234")), money_change(Decimal(0))
+    ('+$0.5000', '-$1,234.0000', '$0.0000')
+    """
+    sign = "+" if usd > 0 else "-" if usd < 0 else ""
+    decimals = 6 if 0 < abs(usd) < _SMALL else 4
+    return Amount(f"{sign}${abs(usd):,.{decimals}f}")
+
+
 def time(moment: datetime | None) -> str | None:
     """Return a time to the second, in UTC."""
     return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"

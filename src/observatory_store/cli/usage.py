@@ -37,7 +37,7 @@ from observatory_store.cli.time_range import parse_range
 from observatory_store.cli.units import money, sparkline, time
 from observatory_store.repositories import UsageRow
 
-_MEASURES = (
+MEASURES = (
     *("requests", "errors", "unpriced_requests", "input_tokens", "output_tokens"),
     *("cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "cost_usd", "duration_us"),
 )
@@ -88,7 +88,7 @@ def usage(
             tool=tool,
             tag=tag,
         ),
-        (*(["bucket"] if interval else []), *groups, *_MEASURES),
+        (*(["bucket"] if interval else []), *groups, *MEASURES),
         project=project,
         as_json=as_json,
         as_csv=as_csv,

@@ -34,7 +34,9 @@ class TimeRange(msgspec.Struct, frozen=True):
                 "a time of the range lacks a time zone: write 2026-01-31T12:00:00Z"
             )
         if self.start >= self.end:
-            raise InvalidInputError("the range is empty: its start must be before its end")
+            raise InvalidInputError(
+                "the range is empty: its start (from) must be before its end (to)"
+            )
 
 
 MOST_OF_A_LIST = timedelta(days=400)
@@ -48,7 +50,9 @@ def check_range(range_: TimeRange, most: timedelta = MOST_OF_A_LIST) -> None:
 
     """
     if range_.end - range_.start > most:
-        raise InvalidInputError(f"the range is longer than {most.days} days: ask for a part of it")
+        raise InvalidInputError(
+            f"the range (from, to) is longer than {most.days} days: ask for a part of it"
+        )
 
 
 class Page(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):

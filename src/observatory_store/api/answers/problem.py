@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from observatory_store.api.answers.base import Answer
+
+PROBLEM: Final = "application/problem+json"
 
 
 class FieldError(Answer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from observatory_store import repositories
 from observatory_store.api.answers.base import Answer, MicroTime, Money, micro_time, money
@@ -30,11 +30,16 @@ class Intervals(Covered):
     """The time zone by whose clock the intervals begin."""
 
 
-class GroupedRow(Answer):
-    """One interval and one group; what is not grouped by is null."""
+class Slot(Answer):
+    """One interval."""
 
     bucket: MicroTime | None
     """Start of the interval; null if no interval was asked for."""
+
+
+class Group(Answer):
+    """One group; what is not grouped by is null."""
+
     provider: str | None
     model: str | None
     service: str | None
@@ -47,8 +52,12 @@ class GroupedRow(Answer):
     project: str | None
 
 
-class UsageRow(GroupedRow):
-    """Calls of models in one interval and one group; of a tool, its executions."""
+class GroupedRow(Group, Slot):
+    """One interval and one group; what is not grouped by is null."""
+
+
+class Totals(Answer):
+    """Sums over calls of models; of a tool, over its executions."""
 
     requests: int
     errors: int
@@ -66,53 +75,18 @@ class UsageRow(GroupedRow):
     """Sum over the calls."""
 
 
+class UsageRow(Totals, GroupedRow):
+    """Calls of models in one interval and one group; of a tool, its executions."""
+
+
 class Usage(Intervals):
     """Usage in a range."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "from": "2026-01-31T00:00:00.000000Z",
-                    "to": "2026-02-01T00:00:00.000000Z",
-                    "interval": None,
-                    "tz": "UTC",
-                    "rows": [
-                        {
-                            "bucket": None,
-                            "provider": None,
-                            "model": "gpt-4o",
-                            "service": None,
-                            "environment": None,
-                            "user": None,
-                            "session": None,
-                            "agent": None,
-                            "tool": None,
-                            "tag": None,
-                            "project": None,
-                            "requests": 120,
-                            "errors": 2,
-                            "unpriced_requests": 0,
-                            "input_tokens": 97440,
-                            "output_tokens": 7680,
-                            "cache_read_tokens": 0,
-                            "cache_write_tokens": 0,
-                            "reasoning_tokens": 0,
-                            "cost_usd": "0.3204",
-                            "duration_us": 98000000,
-                        }
-                    ],
-                }
-            ]
-        }
-    )
 
     rows: list[UsageRow]
 
 
-_DERIVED: Final = frozenset({"bucket", "cost_usd"})
-_SAME: Final = tuple(name for name in UsageRow.model_fields if name not in _DERIVED)
-_GROUP: Final = tuple(name for name in GroupedRow.model_fields if name not in _DERIVED)
+_SUMS: Final = tuple(name for name in Totals.model_fields if name != "cost_usd")
+_GROUP: Final = tuple(Group.model_fields)
 
 
 def covered(range_: TimeRange) -> dict[str, Any]:
@@ -120,18 +94,24 @@ def covered(range_: TimeRange) -> dict[str, Any]:
     return {"from": micro_time(range_.start), "to": micro_time(range_.end)}
 
 
+def group(row: repositories.GroupedRow) -> dict[str, Any]:
+    """Return the fields of a row's group."""
+    return {name: getattr(row, name) for name in _GROUP}
+
+
 def grouped(row: repositories.GroupedRow) -> dict[str, Any]:
     """Return the fields that say what a row is about."""
+    return {"bucket": None if row.bucket is None else micro_time(row.bucket), **group(row)}
+
+
+def totals(row: repositories.UsageRow) -> dict[str, Any]:
+    """Return the fields that are sums."""
     return {
-        "bucket": None if row.bucket is None else micro_time(row.bucket),
-        **{name: getattr(row, name) for name in _GROUP},
+        **{name: getattr(row, name) for name in _SUMS},
+        "cost_usd": money(row.cost_usd),
     }
 
 
 def usage_row(row: repositories.UsageRow) -> UsageRow:
     """Return a row."""
-    return UsageRow(
-        **{name: getattr(row, name) for name in _SAME},
-        bucket=None if row.bucket is None else micro_time(row.bucket),
-        cost_usd=money(row.cost_usd),
-    )
+    return UsageRow(**grouped(row), **totals(row))

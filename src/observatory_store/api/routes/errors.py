@@ -13,8 +13,10 @@ from observatory_store.api.answers.usage import covered
 from observatory_store.api.callers import Reader
 from observatory_store.api.questions import QuestionParameters
 from observatory_store.api.services import TheServices
+from observatory_store.errors import InvalidInputError
 from observatory_store.repositories import AnalyticsRepository
 from observatory_store.repositories.analytics.errors import MOST_ERRORS
+from observatory_store.repositories.analytics.question import NOT_OF_TOOLS
 
 router = APIRouter(prefix="/api/v1", tags=["usage"])
 
@@ -32,6 +34,8 @@ async def errors(
 ) -> Response:
     """Give the rates of failed calls, and the commonest failures with a sample; not for tools."""
     analytics = AnalyticsRepository(services.reads, reader.project_id)
+    if "tool" in parameters.group_by:
+        raise InvalidInputError(NOT_OF_TOOLS)
     asked = parameters.question()
     top = await analytics.errors(
         asked["start"], asked["end"], limit=parameters.limit, **parameters.filters()

@@ -26,7 +26,7 @@ class LatencyParameters(QuestionParameters):
 
     quantile: Annotated[
         tuple[_Quantile, ...],
-        Field(min_length=1, max_length=MOST_QUANTILES, examples=[[0.5, 0.99]]),
+        Field(max_length=MOST_QUANTILES, examples=[[0.5, 0.99]]),
     ] = QUANTILES
     """0.5 is the median; repeated for more."""
     histogram: bool = False

@@ -10,7 +10,7 @@ from pydantic import Field
 from observatory_store.api.answers.base import answer
 from observatory_store.api.answers.model import ModelDetails, ModelPage, model, model_details
 from observatory_store.api.callers import Reader
-from observatory_store.api.failures import NOT_FOUND
+from observatory_store.api.openapi import NOT_FOUND
 from observatory_store.api.parameters import QueryParameters, Text
 from observatory_store.api.services import TheServices
 from observatory_store.repositories import ModelRepository

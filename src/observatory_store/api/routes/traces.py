@@ -12,7 +12,7 @@ from observatory_store.api.answers.base import answer, micro_time
 from observatory_store.api.answers.otlp import otlp_answer
 from observatory_store.api.answers.trace import TracePage, TraceTree, trace_row, trace_tree
 from observatory_store.api.callers import Reader
-from observatory_store.api.failures import NOT_FOUND
+from observatory_store.api.openapi import NOT_FOUND
 from observatory_store.api.parameters import (
     Format,
     KeyValue,

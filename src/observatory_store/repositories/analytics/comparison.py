@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 
+from observatory_store.errors import InvalidInputError
 from observatory_store.repositories.analytics.families import DIMENSIONS
+from observatory_store.repositories.analytics.intervals import BEGINNING, END
+from observatory_store.repositories.analytics.question import MOST_OF_USAGE
+from observatory_store.repositories.analytics.rows import Rows
 from observatory_store.repositories.analytics.usage import UsageRow
+from observatory_store.repositories.page import TimeRange, check_range
 
 _GROUP = (*DIMENSIONS, "project")
 
@@ -24,9 +31,44 @@ class ComparisonRow(msgspec.Struct, frozen=True, kw_only=True):
         return _change(float(self.now.cost_usd), float(self.before.cost_usd))
 
     @property
+    def cost_change_usd(self) -> Decimal:
+        """By how much the cost changed."""
+        return self.now.cost_usd - self.before.cost_usd
+
+    @property
     def requests_change(self) -> float | None:
         """By what part the requests changed; None from 0."""
         return _change(self.now.requests, self.before.requests)
+
+
+class Comparison(Rows[ComparisonRow]):
+    """Groups, with the ranges of both periods that they answer for."""
+
+    def __init__(self, rows: Sequence[ComparisonRow], now: TimeRange, before: TimeRange) -> None:
+        super().__init__(rows, now, ComparisonRow)
+        self.before_covered = before
+
+
+def other_period(range_: TimeRange, start: datetime | None) -> TimeRange:
+    """Return the range of the same length that begins then; by default the one just before.
+
+    Raises:
+        InvalidInputError: the range is too long, the other is not between 1970 and 2555, or its
+            time has no zone.
+
+    """
+    check_range(range_, MOST_OF_USAGE)
+    length = range_.end - range_.start
+    if start is not None and start.tzinfo is None:
+        raise InvalidInputError("before lacks a time zone: write 2026-01-31T12:00:00Z")
+    try:
+        start = range_.start - length if start is None else start
+        other = TimeRange(start, start + length)
+    except OverflowError:
+        other = None
+    if other is None or other.start < BEGINNING or other.end > END:
+        raise InvalidInputError("before: the other range must lie between the years 1970 and 2555")
+    return other
 
 
 def compared(now: Sequence[UsageRow], before: Sequence[UsageRow]) -> list[ComparisonRow]:

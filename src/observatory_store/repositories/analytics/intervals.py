@@ -17,6 +17,8 @@ INTERVALS: tuple[str, ...] = get_args(Interval)
 MOST_INTERVALS = 10_000
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 """No span is older."""
+END = datetime(2555, 1, 1, tzinfo=UTC)
+"""Nor younger."""
 
 _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 _QUARTER_HOUR = timedelta(minutes=15)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ import msgspec
 
 from observatory_store.errors import InvalidInputError
 from observatory_store.repositories.analytics.families import DIMENSIONS, GROUPS, Family
-from observatory_store.repositories.analytics.intervals import BEGINNING, starts, zone_of
+from observatory_store.repositories.analytics.intervals import BEGINNING, END, starts, zone_of
 from observatory_store.repositories.analytics.plan import Plan, make_plan
 from observatory_store.repositories.analytics.query import SQL, Arms
 from observatory_store.repositories.page import TimeRange, check_range
@@ -28,6 +29,10 @@ MOST_VALUES = 100
 """Of one filter."""
 MOST_CHARACTERS = 1000
 """Of one value."""
+NOT_OF_TOOLS = (
+    "tool, as a filter or in group_by: executions of tools are no calls of models; "
+    "ask for their usage"
+)
 TOO_MANY_ROWS = (
     f"the answer has over {MOST_ROWS} rows: shorten the range, lengthen the interval, "
     "or group by less"
@@ -36,11 +41,12 @@ TOO_MANY_ROWS = (
 KEPT_SECONDS = 30.0
 """How long what is kept is remembered. It is told an hour before the retention takes anything."""
 
+_UNSTORED = re.compile("[\0\ud800-\udfff]")
+
 _kept: WeakKeyDictionary[Any, dict[int, tuple[float, Mapping[str, datetime | None]]]] = (
     WeakKeyDictionary()
 )
 """By pool and project: to ask TimescaleDB for its chunks takes longer than most answers."""
-_LAST = datetime(2555, 1, 1, tzinfo=UTC)
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +86,7 @@ def ask(
     """
     range_ = TimeRange(start, end)
     check_range(range_, MOST_OF_USAGE)
-    if range_.start < BEGINNING or range_.end > _LAST:
+    if range_.start < BEGINNING or range_.end > END:
         raise InvalidInputError("the range must lie between the years 1970 and 2555")
     if isinstance(group_by, str):
         group_by = [group_by]
@@ -102,11 +108,22 @@ def _values(name: str, given: str | Sequence[str]) -> tuple[str, ...]:
     values = (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
     if not 1 <= len(values) <= MOST_VALUES:
         raise InvalidInputError(f"{name}: give 1 to {MOST_VALUES} values, not {len(values)}")
-    if any(len(value) > MOST_CHARACTERS for value in values):
-        raise InvalidInputError(f"{name}: a value has at most {MOST_CHARACTERS} characters")
-    if any("\0" in value for value in values):
-        raise InvalidInputError(f"{name}: U+0000 is in no stored text")
+    for value in values:
+        check_text(name, value)
     return values
+
+
+def check_text(name: str, value: str) -> None:
+    """Check one value of a filter.
+
+    Raises:
+        InvalidInputError: it is too long, or of characters that no stored text has.
+
+    """
+    if len(value) > MOST_CHARACTERS:
+        raise InvalidInputError(f"{name}: a value has at most {MOST_CHARACTERS} characters")
+    if _UNSTORED.search(value):
+        raise InvalidInputError(f"{name}: U+0000 and lone surrogates are in no stored text")
 
 
 def of_models_only(question: Question) -> None:
@@ -117,9 +134,7 @@ def of_models_only(question: Question) -> None:
 
     """
     if "tool" in question.dimensions:
-        raise InvalidInputError(
-            "tool: executions of tools are no calls of models; ask for their usage"
-        )
+        raise InvalidInputError(NOT_OF_TOOLS)
 
 
 class Analysis(Session):

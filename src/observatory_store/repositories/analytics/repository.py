@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from observatory_store.repositories.analytics.comparison import ComparisonRow, compared
+from observatory_store.repositories.analytics.comparison import Comparison, compared, other_period
 from observatory_store.repositories.analytics.errors import MOST_ERRORS, ErrorRow, errors
 from observatory_store.repositories.analytics.forecast import (
     HISTORY_DAYS,
@@ -156,7 +156,7 @@ class AnalyticsRepository(Analysis):
         before: datetime | None = None,
         group_by: Sequence[str] = (),
         **filters: Filter,
-    ) -> Rows[ComparisonRow]:
+    ) -> Comparison:
         """Return the usage of a range beside that of an earlier one of the same length.
 
         Models are compared by ``group_by=["model"], model=["one", "other"]``, also in
@@ -173,15 +173,15 @@ class AnalyticsRepository(Analysis):
             InvalidInputError: as of :meth:`usage`.
 
         """
+        other = other_period(TimeRange(start, end), before)
         rows = await self.usage(start, end, group_by=group_by, **filters)  # type: ignore[arg-type]
-        other = start - (end - start) if before is None else before
         earlier = await self.usage(
-            other,
-            other + (end - start),
+            other.start,
+            other.end,
             group_by=group_by,
             **filters,  # type: ignore[arg-type]
         )
-        return Rows(compared(rows, earlier), rows.covered, ComparisonRow)
+        return Comparison(compared(rows, earlier), rows.covered, earlier.covered)
 
     async def forecast(
         self,

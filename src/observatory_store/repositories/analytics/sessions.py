@@ -9,6 +9,7 @@ import msgspec
 
 from observatory_store.errors import InvalidCursorError
 from observatory_store.repositories.analytics.query import SQL
+from observatory_store.repositories.analytics.question import check_text
 from observatory_store.repositories.page import (
     Page,
     TimeRange,
@@ -66,11 +67,15 @@ async def sessions(
     """Return sessions, the latest first.
 
     Raises:
-        InvalidInputError: the limit is not from 1 to 1000, or the range is over 31 days.
+        InvalidInputError: the limit is not from 1 to 1000, the range is over 31 days, or a text of
+            the filter is none that is stored.
         InvalidCursorError: the cursor is not of this query.
 
     """
     check_limit(limit, MOST_SESSIONS)
+    for name, value in msgspec.structs.asdict(where).items():
+        if value is not None:
+            check_text(name, value)
     check_range(range_, MOST_OF_SESSIONS)
     scope = scope_of("sessions", range_, where)
     before, before_session = None, None

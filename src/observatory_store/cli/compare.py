@@ -1,0 +1,139 @@
+"""``compare``: usage and cost of two periods side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from observatory_store.cli.console import console, print_table
+from observatory_store.cli.options import (
+    DEFAULT_PROJECT,
+    AsJson,
+    DatabaseUrl,
+    From,
+    ProjectName,
+    To,
+)
+from observatory_store.cli.questions import (
+    Agents,
+    AsCsv,
+    Environments,
+    Groups,
+    Models,
+    Providers,
+    Services,
+    Sessions,
+    Tags,
+    Tools,
+    Users,
+    answer,
+    names,
+)
+from observatory_store.cli.time_range import parse_range, parse_time
+from observatory_store.cli.units import change, money, money_change, time
+from observatory_store.cli.usage import MEASURES
+from observatory_store.repositories import ComparisonRow, TimeRange
+
+_CHANGES = ("requests_change", "cost_change", "cost_change_usd")
+
+
+def compare(
+    *,
+    start: From = "24h",
+    end: To = "now",
+    before: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Begin of the other period, as long as this; without it the one just before.",
+        ),
+    ] = None,
+    group_by: Groups = None,
+    model: Models = None,
+    provider: Providers = None,
+    service: Services = None,
+    environment: Environments = None,
+    user: Users = None,
+    session: Sessions = None,
+    agent: Agents = None,
+    tool: Tools = None,
+    tag: Tags = None,
+    project: ProjectName = DEFAULT_PROJECT,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Show usage and cost of a period beside those of another, and what changed."""
+    now = datetime.now(UTC)
+    range_ = parse_range(start, end, now)
+    other = None if before is None else parse_time(before, now)
+    groups = names(group_by)
+
+    def fields(row: ComparisonRow) -> Mapping[str, Any]:
+        return {
+            **{group: getattr(row.now, group) for group in groups},
+            **{name: getattr(row.now, name) for name in MEASURES},
+            **{f"{name}_before": getattr(row.before, name) for name in MEASURES},
+            **{name: getattr(row, name) for name in _CHANGES},
+        }
+
+    rows = answer(
+        lambda analytics: analytics.compare(
+            range_.start,
+            range_.end,
+            before=other,
+            group_by=groups,
+            model=model,
+            provider=provider,
+            service=service,
+            environment=environment,
+            user=user,
+            session=session,
+            agent=agent,
+            tool=tool,
+            tag=tag,
+        ),
+        (*groups, *MEASURES, *(f"{name}_before" for name in MEASURES), *_CHANGES),
+        fields=fields,
+        project=project,
+        as_json=as_json,
+        as_csv=as_csv,
+        database_url=database_url,
+    )
+    if rows is not None:
+        _print(rows, groups)
+        console().print(
+            f"\nnow     {_period(rows.covered)}\nbefore  {_period(rows.before_covered)}"
+        )
+
+
+def _print(rows: Sequence[ComparisonRow], groups: Sequence[str]) -> None:
+    columns = (
+        *groups,
+        *("requests", "before", "change"),
+        *("errors", "before"),
+        *("cost", "before", "change", "by"),
+    )
+    cells = [
+        (
+            *(getattr(row.now, group) for group in groups),
+            row.now.requests,
+            row.before.requests,
+            change(row.requests_change),
+            row.now.errors,
+            row.before.errors,
+            money(row.now.cost_usd),
+            money(row.before.cost_usd),
+            change(row.cost_change),
+            money_change(row.cost_change_usd),
+        )
+        for row in rows
+    ]
+    print_table(columns, cells, "No calls of models in either period.")
+
+
+def _period(range_: TimeRange) -> str:
+    return f"{time(range_.start)} to {time(range_.end)}"
