@@ -1,6 +1,13 @@
+DROP TRIGGER IF EXISTS follow_policies ON observatory.policies;
+DROP TRIGGER IF EXISTS remember_dropped ON observatory.policies;
+DROP FUNCTION IF EXISTS observatory_private.follow_policies();
+DROP FUNCTION IF EXISTS observatory_private.remember_dropped();
+DROP FUNCTION IF EXISTS observatory_private.policy_conflicts();
 DROP FUNCTION IF EXISTS observatory_private.drop_rollup(text);
 DROP FUNCTION IF EXISTS observatory_private.build_rollup(text);
 DROP FUNCTION IF EXISTS observatory_private.apply_rollup_policies(text);
+DROP FUNCTION IF EXISTS observatory_private.refresh_reach(observatory_private.rollups);
+DROP FUNCTION IF EXISTS observatory_private.refresh_delay(interval);
 DROP FUNCTION IF EXISTS observatory_private.build_aggregate(observatory_private.rollups);
 DROP FUNCTION IF EXISTS observatory_private.build_counted_table(observatory_private.rollups);
 DROP FUNCTION IF EXISTS observatory_private.index_rollup(observatory_private.rollups, text);
@@ -13,6 +20,7 @@ DROP FUNCTION IF EXISTS observatory_private.expire_rollup(text, timestamptz, int
 DROP FUNCTION IF EXISTS observatory_private.oldest_in_rollup(text, timestamptz);
 DROP FUNCTION IF EXISTS observatory_private.recount(text, timestamptz, integer);
 DROP FUNCTION IF EXISTS observatory_private.whole_from(text);
+DROP FUNCTION IF EXISTS observatory_private.oldest_chunk(text);
 DROP VIEW IF EXISTS observatory_private.pending_buckets;
 DROP FUNCTION IF EXISTS observatory_private.take_over_changes();
 DROP TABLE IF EXISTS observatory_private.stale_buckets;

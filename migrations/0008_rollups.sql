@@ -172,7 +172,7 @@ CREATE TABLE IF NOT EXISTS observatory_private.changed_buckets (
 
 COMMENT ON TABLE observatory_private.changed_buckets IS
     'Quarter-hours in which spans were stored since the last refresh (on apache and postgres all, on '
-    'community those older than its refresh policies look back), or their costs changed.';
+    'community those that are two days late), or their costs changed.';
 COMMENT ON COLUMN observatory_private.changed_buckets.project_id IS 'The project.';
 COMMENT ON COLUMN observatory_private.changed_buckets.bucket IS 'Start of the quarter-hour.';
 COMMENT ON COLUMN observatory_private.changed_buckets.noted_at IS 'When spans were stored in it.';
@@ -341,6 +341,33 @@ $$;
 COMMENT ON FUNCTION observatory_private.build_aggregate(observatory_private.rollups) IS
     'Makes the rollup a real-time continuous aggregate with policies (community edition).';
 
+CREATE OR REPLACE FUNCTION observatory_private.refresh_reach(
+    r observatory_private.rollups
+) RETURNS interval
+LANGUAGE sql STABLE AS $$
+    SELECT least(
+        source.retention - interval '2 days', own.retention, now() - source.complete_from)
+    FROM observatory.policies AS source, observatory.policies AS own
+    WHERE source.relation = r.source AND own.relation = r.name
+$$;
+
+COMMENT ON FUNCTION observatory_private.refresh_reach(observatory_private.rollups) IS
+    'How far back the rollup''s refresh policy looks: nearly as far as its source is kept, so that it '
+    'finds whatever came late and whatever it missed while it could not run (what has not changed '
+    'costs it nothing), and never to where that is dropped. NULL: for ever.';
+
+CREATE OR REPLACE FUNCTION observatory_private.refresh_delay(width interval) RETURNS interval
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN width < interval '1 day'
+            THEN least(greatest(width, interval '2 minutes'), interval '15 minutes')
+        ELSE interval '1 hour'
+    END
+$$;
+
+COMMENT ON FUNCTION observatory_private.refresh_delay(interval) IS
+    'How long the refresh policy of a rollup of this width leaves the newest spans alone.';
+
 CREATE OR REPLACE FUNCTION observatory_private.apply_rollup_policies(
     rollup_name text
 ) RETURNS void
@@ -349,7 +376,6 @@ DECLARE
     r observatory_private.rollups;
     aggregate regclass;
     policy observatory.policies;
-    source_retention interval;
 BEGIN
     SELECT * INTO STRICT r FROM observatory_private.rollups AS all_r WHERE all_r.name = rollup_name;
     IF observatory.edition() <> 'community' OR NOT r.is_stored THEN
@@ -357,20 +383,13 @@ BEGIN
     END IF;
     aggregate := format('observatory_private.%I', rollup_name)::regclass;
     SELECT * INTO STRICT policy FROM observatory.policies AS p WHERE p.relation = rollup_name;
-    source_retention := (SELECT p.retention FROM observatory.policies AS p WHERE p.relation = r.source);
     PERFORM remove_continuous_aggregate_policy(aggregate, if_exists => true);
     PERFORM remove_retention_policy(aggregate, if_exists => true);
     CALL remove_columnstore_policy(aggregate, if_exists => true);
-    -- Looks back nearly as far as its source is kept, so that it finds whatever came late and
-    -- whatever it missed while it could not run. What has not changed costs it nothing.
     PERFORM add_continuous_aggregate_policy(
         aggregate,
-        start_offset => least(source_retention - interval '2 days', policy.retention),
-        end_offset => CASE
-            WHEN r.width < interval '1 day'
-                THEN least(greatest(r.width, interval '2 minutes'), interval '15 minutes')
-            ELSE interval '1 hour'
-        END,
+        start_offset => observatory_private.refresh_reach(r),
+        end_offset => observatory_private.refresh_delay(r.width),
         schedule_interval => least(greatest(r.width / 3, interval '1 minute'), interval '1 hour'));
     IF policy.retention IS NOT NULL THEN
         PERFORM add_retention_policy(aggregate, policy.retention);
@@ -542,13 +561,29 @@ $$;
 COMMENT ON FUNCTION observatory_private.drop_rollup(text) IS
     'Undoes build_rollup, and forgets the definition and the policies.';
 
+CREATE OR REPLACE FUNCTION observatory_private.oldest_chunk(relation_name text) RETURNS timestamptz
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT min(c.range_start)
+        FROM timescaledb_information.chunks AS c
+        LEFT JOIN timescaledb_information.continuous_aggregates AS a
+            ON a.materialization_hypertable_schema = c.hypertable_schema
+            AND a.materialization_hypertable_name = c.hypertable_name
+        WHERE coalesce(a.view_schema, c.hypertable_schema) IN ('observatory', 'observatory_private')
+            AND coalesce(a.view_name, c.hypertable_name) = relation_name);
+END
+$$;
+
+COMMENT ON FUNCTION observatory_private.oldest_chunk(text) IS
+    'Where the chunks of the table or rollup begin; NULL if it has none (community edition).';
+
 CREATE OR REPLACE FUNCTION observatory_private.whole_from(rollup_name text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
     source_name text := coalesce(
         (SELECT r.source FROM observatory_private.rollups AS r WHERE r.name = rollup_name),
         rollup_name);
-    oldest_chunk timestamptz;
     drop_after interval;
 BEGIN
     IF observatory.edition() <> 'community' THEN
@@ -560,20 +595,13 @@ BEGIN
             '-infinity');
     END IF;
     -- Chunks may have been dropped by hand, and the job of the retention may differ from its policy.
-    SELECT min(c.range_start) INTO oldest_chunk
-    FROM timescaledb_information.chunks AS c
-    LEFT JOIN timescaledb_information.continuous_aggregates AS a
-        ON a.materialization_hypertable_schema = c.hypertable_schema
-        AND a.materialization_hypertable_name = c.hypertable_name
-    WHERE coalesce(a.view_schema, c.hypertable_schema) IN ('observatory', 'observatory_private')
-        AND coalesce(a.view_name, c.hypertable_name) = source_name;
     SELECT (j.config ->> 'drop_after')::interval INTO drop_after
     FROM timescaledb_information.jobs AS j
     WHERE j.proc_name = 'policy_retention'
         AND j.hypertable_schema IN ('observatory', 'observatory_private')
         AND j.hypertable_name = source_name;
     RETURN greatest(
-        coalesce(oldest_chunk, 'infinity'),
+        coalesce(observatory_private.oldest_chunk(source_name), 'infinity'),
         observatory_private.oldest_kept(source_name),
         observatory_private.oldest_kept(rollup_name),
         date_bin('1 day', now() - drop_after + interval '1 hour', '2000-01-01T00:00:00Z'));
@@ -665,3 +693,138 @@ $$;
 
 COMMENT ON FUNCTION observatory_private.oldest_in_rollup(text, timestamptz) IS
     'The oldest bucket of the rollup''s history from before a time. NULL if there is none.';
+
+CREATE OR REPLACE FUNCTION observatory_private.policy_conflicts() RETURNS SETOF text
+LANGUAGE sql STABLE AS $$
+    -- Otherwise spans come late for it, and then also for what is counted from it.
+    SELECT format(
+        '%s must be kept as long as %s (%s, not %s): %s is counted from it, and would lack the %s that '
+        'come later',
+        s.name, s.source, coalesce(p.retention::text, 'for ever'), own.retention, r.name, s.source)
+    FROM observatory_private.rollups AS r
+    JOIN observatory_private.rollups AS s ON s.name = r.source
+    JOIN observatory.policies AS own ON own.relation = s.name
+    JOIN observatory.policies AS p ON p.relation = s.source
+    WHERE r.is_stored
+        AND own.retention IS NOT NULL
+        AND (own.retention < p.retention) IS NOT FALSE
+    UNION ALL
+    -- TimescaleDB refreshes no less than two buckets.
+    SELECT format(
+        '%s must be kept at least %s days, not %s: the refresh of %s looks no further back than what '
+        'will not be dropped, and needs two buckets of that',
+        short.relation,
+        ceil(extract(epoch FROM short.needed) / 86400), short.retention, min(short.rollup))
+    FROM (
+        SELECT r.name AS rollup, k.relation, p.retention,
+            2 * r.width + observatory_private.refresh_delay(r.width) + k.margin AS needed
+        FROM observatory_private.rollups AS r
+        CROSS JOIN LATERAL (
+            VALUES (r.source, interval '2 days'), (r.name, interval '0')
+        ) AS k (relation, margin)
+        JOIN observatory.policies AS p ON p.relation = k.relation
+        WHERE r.is_stored AND observatory.edition() = 'community'
+    ) AS short
+    WHERE short.retention < short.needed
+    GROUP BY short.relation, short.retention, short.needed
+$$;
+
+COMMENT ON FUNCTION observatory_private.policy_conflicts() IS
+    'Why the retentions in policies do not go together; nothing if they do.';
+
+CREATE OR REPLACE FUNCTION observatory_private.remember_dropped() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    rollup_name text;
+    whole timestamptz;
+    outlives boolean;
+BEGIN
+    IF observatory.edition() <> 'community' THEN
+        RETURN NEW;
+    END IF;
+    whole := greatest(
+        date_bin('1 day', now() - OLD.retention + interval '1 hour', '2000-01-01T00:00:00Z'),
+        coalesce(observatory_private.oldest_chunk(OLD.relation), now()));
+    FOR rollup_name IN
+        SELECT r.name FROM observatory_private.rollups AS r
+        WHERE r.source = OLD.relation AND r.is_stored
+    LOOP
+        EXECUTE format(
+            'SELECT EXISTS (SELECT FROM observatory_private.%I WHERE bucket < $1)', rollup_name)
+        INTO outlives USING date_bin('1 day', whole, '2000-01-01T00:00:00Z');
+        IF outlives THEN
+            NEW.complete_from := greatest(NEW.complete_from, whole);
+        END IF;
+    END LOOP;
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION observatory_private.remember_dropped() IS
+    'Notes complete_from before a relation is to be kept longer, if rollups know of a time that it has '
+    'lost (community edition). TimescaleDB holds that time for changed when it drops it, so that a refresh '
+    'which reached there would leave nothing.';
+
+CREATE OR REPLACE FUNCTION observatory_private.follow_policies() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    conflict text;
+    changed record;
+    target regclass;
+BEGIN
+    FOR conflict IN SELECT observatory_private.policy_conflicts() LIMIT 1 LOOP
+        RAISE EXCEPTION '%', conflict USING ERRCODE = 'check_violation';
+    END LOOP;
+    IF observatory.edition() <> 'community' THEN
+        RETURN NULL;
+    END IF;
+    FOR changed IN
+        SELECT n.relation, n.retention, n.columnstore_after,
+            n.retention IS DISTINCT FROM o.retention AS expires,
+            n.columnstore_after IS DISTINCT FROM o.columnstore_after AS packs
+        FROM after_update AS n
+        JOIN before_update AS o USING (relation)
+        WHERE (n.retention, n.columnstore_after) IS DISTINCT FROM (o.retention, o.columnstore_after)
+            AND n.relation NOT IN (SELECT name FROM observatory_private.rollups)
+    LOOP
+        target := format('observatory.%I', changed.relation)::regclass;
+        IF changed.expires THEN
+            PERFORM remove_retention_policy(target, if_exists => true);
+            IF changed.retention IS NOT NULL THEN
+                PERFORM add_retention_policy(target, changed.retention);
+            END IF;
+        END IF;
+        IF changed.packs THEN
+            CALL remove_columnstore_policy(target, if_exists => true);
+            IF changed.columnstore_after IS NOT NULL THEN
+                CALL add_columnstore_policy(target, changed.columnstore_after);
+            END IF;
+        END IF;
+    END LOOP;
+    PERFORM observatory_private.apply_rollup_policies(r.name)
+    FROM observatory_private.rollups AS r
+    WHERE EXISTS (
+        SELECT
+        FROM after_update AS n
+        JOIN before_update AS o USING (relation)
+        WHERE n.relation IN (r.name, r.source)
+            AND (n.retention, n.columnstore_after)
+                IS DISTINCT FROM (o.retention, o.columnstore_after));
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION observatory_private.follow_policies() IS
+    'Refuses policies that do not go together; hands the others to TimescaleDB at once (community '
+    'edition), so that no job reaches to where its source is dropped.';
+
+CREATE OR REPLACE TRIGGER remember_dropped
+BEFORE UPDATE ON observatory.policies
+FOR EACH ROW
+WHEN (old.retention < new.retention OR (old.retention IS NOT NULL AND new.retention IS NULL))
+EXECUTE FUNCTION observatory_private.remember_dropped();
+
+CREATE OR REPLACE TRIGGER follow_policies
+AFTER UPDATE ON observatory.policies
+REFERENCING OLD TABLE AS before_update NEW TABLE AS after_update
+FOR EACH STATEMENT EXECUTE FUNCTION observatory_private.follow_policies();

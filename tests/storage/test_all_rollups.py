@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 import re
 from datetime import timedelta
@@ -313,47 +312,6 @@ async def test_a_rollup_that_the_server_refuses(database_url: str, edition: str)
     check(database_url)
 
 
-@pytest.mark.editions("postgres")
-@pytest.mark.parametrize(
-    ("durations", "count"),
-    [
-        ("1", 1),
-        ("1", 1000),
-        ("86400000000", 3),
-        ("1 + (n * 7919) % 50000", 50_000),
-        ("round(exp(ln(86400000000.0) * n / 20000))::bigint", 20_000),
-        ("round(1000 / (1 - (n - 0.5) / 200000) ^ 2)::bigint", 200_000),
-        ("CASE WHEN n % 10 = 0 THEN 0 ELSE 900 + n % 200 END", 1000),
-    ],
-    ids=["one", "constant", "days", "uniform", "log-uniform", "heavy tail", "zeros"],
-)
-def test_quantiles_are_within_a_hundredth(database_url: str, durations: str, count: int) -> None:
-    """From a microsecond to a day, of whatever distribution, and merged in any way."""
-    wanted = [0.0, 0.01, 0.25, 0.5, 0.9, 0.95, 0.99, 0.999, 1.0]
-    durations = durations.replace("%", "%%")
-    ((exact, sketched, merged),) = query(
-        database_url,
-        f"""
-        WITH d AS (SELECT n, ({durations})::bigint AS us FROM generate_series(1, {count}) AS n),
-        h AS (SELECT n %% 3 AS part, observatory.latency_bucket(us) AS b, count(*) AS c
-            FROM d GROUP BY 1, 2),
-        s AS (SELECT b, sum(c)::bigint AS c FROM h GROUP BY 1)
-        SELECT
-            (SELECT array_agg((ranked.us)::float8 ORDER BY q) FROM unnest(%s::float8[]) AS q
-             JOIN (SELECT us, row_number() OVER (ORDER BY us) - 1 AS rank FROM d) AS ranked
-                ON ranked.rank = floor(q::numeric * ({count} - 1))),
-            (SELECT observatory.quantile(%s, array_agg(b), array_agg(c)) FROM h),
-            (SELECT observatory.quantile(%s, array_agg(b), array_agg(c)) FROM s)
-        """,
-        wanted,
-        wanted,
-        wanted,
-    )
-    assert sketched == merged
-    for one, other in zip(exact, sketched, strict=True):
-        assert math.isclose(one, other, rel_tol=0.010001)
-
-
 async def test_the_documented_queries_give_rows(database_url: str) -> None:
     """What docs/rollups.md offers to copy runs as it stands, on every edition."""
     text = (Path(__file__).parents[2] / "docs" / "rollups.md").read_text()
@@ -365,18 +323,6 @@ async def test_the_documented_queries_give_rows(database_url: str) -> None:
     for text in queries:
         year_ago = f"{now() - timedelta(days=365):%Y-%m-%d}Z"
         assert query(database_url, text.replace("2026-11-01Z", year_ago)), text
-
-
-@pytest.mark.editions("postgres")
-def test_quantiles_of_nothing(database_url: str) -> None:
-    """Nothing, and what is no quantile, is NULL and no error."""
-    ((nothing, odd),) = query(
-        database_url,
-        "SELECT observatory.quantile('{0.5}', '{}', '{}'),"
-        " observatory.quantile('{-1,NaN,2,NULL,0.5}', '{0,NULL}', '{4,7}')",
-    )
-    assert nothing == [None]
-    assert odd == [None, None, None, None, 0.99]
 
 
 @pytest.mark.editions("postgres")

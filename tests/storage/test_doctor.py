@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import msgspec
 import psycopg
 import pytest
 
@@ -15,7 +16,15 @@ from observatory_store import Store
 from observatory_store.cli.doctor import known_migrations
 from observatory_store.database import open_pool
 from observatory_store.devdb import Cluster, find_installations
-from observatory_store.maintenance import Rollups, maintain
+from observatory_store.ingest import present_prices
+from observatory_store.maintenance import (
+    RecostRange,
+    RecostReport,
+    Recosts,
+    Rollups,
+    maintain,
+    recost,
+)
 from observatory_store.maintenance.doctor import Finding, Severity, examine
 from observatory_store.maintenance.statistics import read_statistics
 from observatory_store.schema import Migrator
@@ -401,3 +410,49 @@ async def test_a_job_that_fails_and_one_that_is_paused(scheduling_url: str) -> N
     (state,) = [one for one in statistics.jobs if one.job_id == job]
     assert (state.job, state.relation, state.failed) == ("retention", "spans", True)
     assert state.failures >= 1
+
+
+async def test_a_recost_that_was_stopped(database_url: str) -> None:
+    """Half of a month at old prices and half at new is named, with who, when and how to go on."""
+
+    class _StoppedError(Exception):
+        pass
+
+    def stop(_: RecostReport) -> None:
+        raise _StoppedError
+
+    range_ = RecostRange(start=now() - timedelta(days=9), end=now())
+    async with Store.open(database_url) as store, open_pool(database_url) as pool:
+        await store.write_spans([span(n, start_time=now() - timedelta(days=n)) for n in (1, 2, 3)])
+        recosts = Recosts(pool, await present_prices(pool))
+        assert await _bad(database_url, "recosts") == []
+        with pytest.raises(_StoppedError):
+            await recosts.run(range_, by="ann", show=stop)
+        (finding,) = await _bad(database_url, "recosts")
+        assert finding.severity is Severity.WARNING
+        assert "Recost 1, begun by ann at" in finding.what
+        assert f"was stopped at {now() - timedelta(days=3):%Y-%m-%d}" in finding.what
+        assert "recost --resume 1`" in finding.to_do
+        with pytest.raises(_StoppedError):
+            await recosts.run(msgspec.structs.replace(range_, model="gpt-4o"), by="bob", show=stop)
+        assert len(await _bad(database_url, "recosts")) == 2
+        await recosts.resume(2)
+        (finding,) = await _bad(database_url, "recosts")
+        assert "begun by ann" in finding.what
+        await recosts.run(range_)
+        assert await _bad(database_url, "recosts") == []
+
+
+@pytest.mark.editions("postgres")
+async def test_a_recost_under_way_is_no_complaint(database_url: str) -> None:
+    """It will be done; whoever resumed it would only be told to wait."""
+    query(
+        database_url,
+        "INSERT INTO observatory.recosts (range_start, range_end, cost_source, bundled_prices,"
+        " done_day, done_before) SELECT t, t + interval '1 day', 'computed', '1', t, t"
+        " FROM (VALUES (now())) AS v (t)",
+    )
+    assert len(await _bad(database_url, "recosts")) == 1
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [recost.LOCK])
+        assert await _bad(database_url, "recosts") == []

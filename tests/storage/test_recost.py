@@ -372,7 +372,7 @@ async def test_what_is_refused(database_url: str) -> None:
         with pytest.raises(InvalidInputError, match="lacks a time zone"):
             await store.recost(now().replace(tzinfo=None))
         async with pool.acquire() as connection:
-            await connection.execute("SELECT pg_advisory_lock($1)", recost._LOCK)
+            await connection.execute("SELECT pg_advisory_lock($1)", recost.LOCK)
             with pytest.raises(ConflictError, match="another recost"):
                 await store.recost(now() - DAY)
     async with open_pool(database_url, max_size=1) as pool:

@@ -12,6 +12,7 @@ import asyncpg
 from observatory_store.database import Connection, Pool, translate_failures
 from observatory_store.maintenance.finding import Finding, Severity, warning
 from observatory_store.maintenance.pooling import find_pooling, refused_by_pooler
+from observatory_store.maintenance.recost_checks import check_recosts
 from observatory_store.maintenance.server_checks import (
     Server,
     check_autovacuum,
@@ -88,6 +89,7 @@ async def _examine_schema(connection: Connection, server: Server) -> list[Findin
         ("rollups", check_rollups),
         ("words", check_words),
         ("prices", check_prices),
+        ("recosts", check_recosts),
     ]
     findings = []
     for name, check in checks:

@@ -22,7 +22,8 @@ from observatory_store.settings import CostSource
 from observatory_store.sql import load
 
 _SQL = load("recosts")
-_LOCK: Final = 0x6F62735F636F7374  # "obs_cost"
+LOCK: Final = 0x6F62735F636F7374  # "obs_cost"
+"""Key of the advisory lock of a recost that is under way."""
 _CONNECTIONS: Final = 2
 """Its own, and that of the rollups' refresh."""
 
@@ -138,13 +139,13 @@ class Recosts:
         with translate_failures():
             async with self._pool.acquire() as connection:
                 await connection.execute(_SQL["take_your_time"])
-                if not await connection.fetchval(_SQL["try_lock"], _LOCK):
+                if not await connection.fetchval(_SQL["try_lock"], LOCK):
                     raise ConflictError("another recost is under way: wait for it, or stop it")
                 try:
                     yield connection
                 finally:
                     if not connection.is_closed():
-                        await connection.execute(_SQL["unlock"], _LOCK)
+                        await connection.execute(_SQL["unlock"], LOCK)
 
     async def _finish(
         self,

@@ -28,6 +28,10 @@ _AT_ONCE = timedelta(days=5)
 _DAY = timedelta(days=1)
 _SECONDS = 6 * 3600.0
 """Longest that one statement of a refresh may take."""
+_NO_TIME = timedelta()
+_GATHER = timedelta(minutes=5)
+"""How long the service's own loop lets late spans gather on community, where a refresh of the days
+that they are in, of all rollups, for each few of them would never end."""
 
 OVERDUE = timedelta(minutes=10)
 """Many times what the service's own loop takes."""
@@ -103,8 +107,13 @@ class Rollups:
                 await _each(connection, _refresh_whole)
                 return noted
 
-    async def refresh_noted(self) -> int | None:
-        """Refresh what is noted and has ended; return None if another process is at it."""
+    async def refresh_noted(self, *, gather: timedelta = _NO_TIME) -> int | None:
+        """Refresh what is noted and has ended; return None if another process is at it.
+
+        Args:
+            gather: how long what was noted waits for more of the same (community).
+
+        """
         with translate_failures():
             async with self._pool.acquire() as connection:
                 if not await connection.fetchval(_SQL["try_lock"], LOCK):
@@ -112,7 +121,7 @@ class Rollups:
                 try:
                     await connection.execute(_SQL["take_your_time"])
                     noted: int = await connection.fetchval(_SQL["take_over"])
-                    await _each(connection, _refresh_stale)
+                    await _each(connection, partial(_refresh_stale, gather=gather))
                     return noted
                 finally:
                     await _unlock(connection)
@@ -138,11 +147,12 @@ class Rollups:
             raise InvalidInputError("the range to backfill is empty: it begins after its end")
         with translate_failures():
             async with self._pool.acquire() as connection, _locked(connection):
-                found = await connection.fetchrow(_SQL["days_of_spans"])
-                days = _days(found["first"], found["last"], start, end)
+                projects, first, last = await _extent(connection)
+                days = _days(first, last, start, end)
                 for done, day in enumerate(days, start=1):
                     begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
-                    await _each(connection, partial(_recount, start=begin, end=begin + _DAY))
+                    recount = partial(_recount, start=begin, end=begin + _DAY, projects=projects)
+                    await _each(connection, recount)
                     yield BackfillProgress(day=day, days_done=done, days=len(days))
 
 
@@ -152,12 +162,25 @@ async def keep_refreshed(pool: Pool, *, seconds: float = 30.0) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:
-            await rollups.refresh_noted()
+            await rollups.refresh_noted(gather=_GATHER)
         except ObservatoryError as error:
             logger.warning("rollups not refreshed: %s", error)
         except Exception:
             # Whatever it is, the next round may do better; without this there would be none.
             logger.exception("rollups not refreshed")
+
+
+async def _extent(connection: Connection) -> tuple[list[int], date | None, date | None]:
+    """Return which projects have spans, if the refresh has to know, and of which UTC days."""
+    edition = await connection.fetchval(_SQL["edition"])
+    projects: list[int] = []
+    if edition != "community":
+        projects = await connection.fetchval(_SQL["projects_of_spans"], timeout=_SECONDS) or []
+    if edition == "postgres":
+        found = await connection.fetchrow(_SQL["days_of_spans"], projects, timeout=_SECONDS)
+    else:
+        found = await connection.fetchrow(_SQL["days_of_chunks"])
+    return projects, found["first"], found["last"]
 
 
 def _days(
@@ -215,7 +238,13 @@ async def _refresh_whole(connection: Connection, rollup: _Rollup) -> None:
         await _refresh_window(connection, rollup, None, None)
 
 
-async def _refresh_stale(connection: Connection, rollup: _Rollup, *, ended: bool = True) -> None:
+async def _refresh_stale(
+    connection: Connection,
+    rollup: _Rollup,
+    *,
+    ended: bool = True,
+    gather: timedelta = _NO_TIME,
+) -> None:
     """Count what was taken over for the rollup; unless ``ended``, also what still goes on."""
     if not await _is_aggregate(connection):
         while await connection.fetchval(
@@ -223,17 +252,24 @@ async def _refresh_stale(connection: Connection, rollup: _Rollup, *, ended: bool
         ):
             pass
         return
-    for window in await connection.fetch(_SQL["stale_windows"], rollup.name):
+    before = await connection.fetchval(_SQL["gathered_before"], gather)
+    for window in await connection.fetch(_SQL["stale_windows"], rollup.name, before):
         await _refresh_window(connection, rollup, window["first"], window["last"])
-    await connection.execute(_SQL["forget_stale"], rollup.name)
+    await connection.execute(_SQL["forget_stale"], rollup.name, before)
 
 
-async def _recount(connection: Connection, rollup: _Rollup, start: datetime, end: datetime) -> None:
+async def _recount(
+    connection: Connection,
+    rollup: _Rollup,
+    start: datetime,
+    end: datetime,
+    projects: list[int],
+) -> None:
     """Count the rollup anew in a range, whether it is known to be stale or not."""
     if await _is_aggregate(connection):
         await _refresh_window(connection, rollup, start, end, force=True)
     else:
-        await connection.execute(_SQL["mark_stale"], rollup.name, start, end)
+        await connection.execute(_SQL["mark_stale"], rollup.name, start, end, projects)
         await _refresh_stale(connection, rollup, ended=False)
 
 

@@ -64,6 +64,16 @@ async def check_policies(connection: Connection) -> list[Finding]:
                     to_do,
                 )
             )
+        elif not row["is_whole"]:
+            findings.append(
+                problem(
+                    "policies",
+                    f"The refresh of {row['relation']} looks back "
+                    f"{row['start_offset'] or 'for ever'}, and {row['source']} are whole only from "
+                    f"{row['complete_from']:%Y-%m-%d} on: it wipes the usage from before.",
+                    to_do,
+                )
+            )
     return findings or [ok("policies", "TimescaleDB's jobs carry out the policies as they are.")]
 
 

@@ -81,9 +81,10 @@ def reprice(
                 provider=call["provider"],
                 model=call["request_model"] if response is None else response,
                 calls=1,
-                changed=new != old,
-                priced=old is None and new is not None,
-                unpriced=old is not None and new is None,
+                # Numbers, as JSON tells true from 1.
+                changed=int(new != old),
+                priced=int(old is None and new is not None),
+                unpriced=int(old is not None and new is None),
                 old_cost_usd=old or _ZERO,
                 new_cost_usd=new or _ZERO,
             )

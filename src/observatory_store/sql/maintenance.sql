@@ -31,13 +31,16 @@ SELECT observatory_private.take_over_changes()
 -- name: recount
 SELECT observatory_private.recount($1, CASE WHEN $2 THEN now() ELSE 'infinity' END, $3)
 
+-- name: gathered_before
+SELECT now() - $1::interval
+
 -- name: stale_windows
 -- Runs of adjacent buckets, oldest first.
 WITH stale AS (
     SELECT DISTINCT s.bucket, r.unit
     FROM observatory_private.stale_buckets AS s
     JOIN observatory_private.rollups AS r ON r.name = s.rollup
-    WHERE s.rollup = $1
+    WHERE s.rollup = $1 AND s.noted_at <= $2
 ),
 numbered AS (
     SELECT bucket, unit, bucket - unit * row_number() OVER (ORDER BY bucket) AS run
@@ -50,7 +53,7 @@ GROUP BY run
 ORDER BY 1
 
 -- name: forget_stale
-DELETE FROM observatory_private.stale_buckets WHERE rollup = $1
+DELETE FROM observatory_private.stale_buckets WHERE rollup = $1 AND noted_at <= $2
 
 -- name: whole_window
 -- Up to the present: a bucket that still goes on would be materialized as it is now.
@@ -64,19 +67,48 @@ FROM (
 ) AS whole
 WHERE first < last
 
+-- name: projects_of_spans
+-- One probe of the index for each, of those too that no row of projects or trace_days tells of.
+WITH RECURSIVE found AS (
+    SELECT min(project_id) AS project_id FROM observatory.spans
+    UNION ALL
+    SELECT (SELECT min(project_id) FROM observatory.spans WHERE project_id > found.project_id)
+    FROM found
+    WHERE found.project_id IS NOT NULL
+)
+SELECT array_agg(project_id) FROM found WHERE project_id IS NOT NULL
+
 -- name: days_of_spans
-SELECT min(day) AS first, max(day) AS last FROM observatory.trace_days
+SELECT
+    (min(s.oldest) AT TIME ZONE 'UTC')::date AS first,
+    (max(s.newest) AT TIME ZONE 'UTC')::date AS last
+FROM unnest($1::integer[]) AS p (project_id)
+CROSS JOIN LATERAL (
+    SELECT min(start_time) AS oldest, max(start_time) AS newest
+    FROM observatory.spans
+    WHERE project_id = p.project_id
+) AS s
+
+-- name: days_of_chunks
+-- A span may be ahead of the clock by a day.
+SELECT
+    (min(range_start) AT TIME ZONE 'UTC')::date AS first,
+    (least(max(range_end) - interval '1 microsecond', now() + interval '1 day')
+        AT TIME ZONE 'UTC')::date AS last
+FROM timescaledb_information.chunks
+WHERE hypertable_schema = 'observatory' AND hypertable_name = 'spans'
 
 -- name: mark_stale
 INSERT INTO observatory_private.stale_buckets (rollup, bucket, project_id, noted_at)
-SELECT r.name, u.bucket, d.project_id, now()
+SELECT r.name, u.bucket, p.project_id, now()
 FROM observatory_private.rollups AS r
-CROSS JOIN (
-    SELECT DISTINCT project_id
-    FROM observatory.trace_days
-    WHERE day >= ($2::timestamptz AT TIME ZONE 'UTC')::date
-        AND day < ($3::timestamptz AT TIME ZONE 'UTC')::date
-) AS d
+CROSS JOIN unnest($4::integer[]) AS p (project_id)
+CROSS JOIN LATERAL (
+    SELECT
+    FROM observatory.spans
+    WHERE project_id = p.project_id AND start_time >= $2 AND start_time < $3
+    LIMIT 1
+) AS has_spans
 CROSS JOIN LATERAL generate_series($2, $3 - r.unit, r.unit) AS u (bucket)
 WHERE r.name = $1
 ON CONFLICT DO NOTHING
@@ -271,7 +303,12 @@ SELECT
     j.config ->> 'start_offset' AS start_offset,
     p.retention::text AS retention,
     p.retention IS NULL
-        OR coalesce((j.config ->> 'start_offset')::interval < p.retention, false) AS is_safe
+        OR coalesce((j.config ->> 'start_offset')::interval < p.retention, false) AS is_safe,
+    p.complete_from IS NULL
+        OR coalesce(
+            now() - (j.config ->> 'start_offset')::interval
+                >= p.complete_from - interval '1 minute', false) AS is_whole,
+    p.complete_from
 FROM observatory_private.rollups AS r
 JOIN observatory.policies AS p ON p.relation = r.source
 LEFT JOIN timescaledb_information.jobs AS j

@@ -121,3 +121,31 @@ WHERE recost_id = $1
 
 -- name: finish
 UPDATE observatory.recosts SET finished_at = now() WHERE recost_id = $1
+
+-- name: is_under_way
+SELECT EXISTS (
+    SELECT
+    FROM pg_locks
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND classid = $1::bigint::oid AND objid = $2::bigint::oid
+)
+
+-- name: unfinished
+-- But for those whose calls a later one did.
+SELECT
+    recost_id, started_by, started_at AT TIME ZONE 'UTC' AS started_at,
+    range_start AT TIME ZONE 'UTC' AS range_start, range_end AT TIME ZONE 'UTC' AS range_end,
+    done_day AT TIME ZONE 'UTC' AS done_day
+FROM observatory.recosts AS r
+WHERE finished_at IS NULL
+    AND NOT EXISTS (
+        SELECT
+        FROM observatory.recosts AS later
+        WHERE later.recost_id > r.recost_id AND later.finished_at IS NOT NULL
+            AND later.range_start <= r.range_start AND later.range_end >= r.range_end
+            AND coalesce(later.project_id = r.project_id, later.project_id IS NULL)
+            AND coalesce(later.provider = r.provider, later.provider IS NULL)
+            AND coalesce(later.model = r.model, later.model IS NULL)
+    )
+ORDER BY recost_id

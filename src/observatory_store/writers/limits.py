@@ -13,8 +13,10 @@ from observatory_store.sql import load
 FUTURE = timedelta(days=1)
 """A row further ahead would move a rollup's watermark past the present."""
 
-LATE = timedelta(days=85)
-"""On community the rollup's own policy looks 88 days back; what is older than this is noted."""
+LATE = timedelta(days=2)
+"""On community TimescaleDB's refresh policies look back at least this far. What comes later is
+noted, so that the status tells of it and a refresh finds it, however far they look.
+"""
 
 _SQL = load("writing")
 
