@@ -22,7 +22,7 @@ BEGIN
         UNION ALL
         SELECT 'observatory.' || unnest(ARRAY[
             'spans', 'trace_days', 'resources', 'metrics', 'metric_series', 'metric_points', 'projects',
-            'prices', 'model_listings', 'policies', 'installation'])
+            'prices', 'budgets', 'model_listings', 'policies', 'installation'])
     LOOP
         EXECUTE format('GRANT SELECT ON %s TO observatory_reader', readable);
     END LOOP;

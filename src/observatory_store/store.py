@@ -23,6 +23,7 @@ from observatory_store.maintenance import RecostRange, RecostReport, Recosts
 from observatory_store.pricing import DatabasePrices, GenAIPrices, Pricer
 from observatory_store.repositories import (
     AnalyticsRepository,
+    BudgetRepository,
     KeyRepository,
     LogRepository,
     MetricRepository,
@@ -205,6 +206,11 @@ class Store:
     def analytics(self) -> AnalyticsRepository:
         """Usage and cost, from the rollups. Raises like :attr:`project_id`."""
         return AnalyticsRepository(self._pool, self.project_id)
+
+    @property
+    def budgets(self) -> BudgetRepository:
+        """What calls may cost in a period. Raises like :attr:`project_id`."""
+        return BudgetRepository(self._pool, self.project_id)
 
     async def record(self, call: LLMCall) -> None:
         """Have one call of a model stored, with its cost, in the background.

@@ -37,3 +37,11 @@ def test_the_reader_is_read_only(reader_url: str) -> None:
         }.items():
             row = connection.execute(sql.SQL("SHOW {}").format(sql.Identifier(setting))).fetchone()
             assert row == (value,)
+
+
+def test_the_reader_sees_budgets(reader_url: str) -> None:
+    """A panel shows spending beside what may be spent; who set that is nobody's business there."""
+    with psycopg.connect(reader_url, autocommit=True) as connection:
+        connection.execute("SELECT name, amount_usd, filters FROM observatory.budgets")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT changed_by FROM observatory.budget_changes")

@@ -122,7 +122,7 @@ async def test_usage_of_what_spans_are_no_more(database_url: str, edition: str) 
             midnight + timedelta(days=4, hours=2, minutes=15),
         )
         ragged = await usage(*quarter_hours, group_by=["model"], interval="1h")
-        await _drop_spans(pool, database_url, edition, days=10)
+        await drop_spans(pool, database_url, edition, days=10)
     async with Store.open(database_url) as store:
         usage = store.analytics.usage
         after = [
@@ -149,7 +149,8 @@ async def test_usage_of_what_spans_are_no_more(database_url: str, edition: str) 
                 await usage(old, old + timedelta(days=4), **impossible)
 
 
-async def _drop_spans(pool: Any, url: str, edition: str, *, days: int) -> None:
+async def drop_spans(pool: Any, url: str, edition: str, *, days: int) -> None:
+    """Have spans that are older kept no more."""
     query(
         url, f"UPDATE observatory.policies SET retention = '{days} days' WHERE relation = 'spans'"
     )

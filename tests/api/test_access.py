@@ -27,7 +27,10 @@ from observatory_store.settings import AuthMode
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-READS = ("traces", "spans", "logs", "metrics", "metrics/m/points", "usage", "traces/" + "1" * 32)
+READS = (
+    *("traces", "spans", "logs", "metrics", "metrics/m/points", "usage", "budgets"),
+    "traces/" + "1" * 32,
+)
 
 
 @asynccontextmanager

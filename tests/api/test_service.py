@@ -87,6 +87,7 @@ async def test_the_description_names_every_route(service: Service) -> None:
         "/api/v1/costs/forecast",
         *("/api/v1/prices", "/api/v1/prices/unpriced"),
         *("/api/v1/models", "/api/v1/models/{provider}/{model_name}"),
+        *("/api/v1/budgets", "/api/v1/budgets/{name}"),
     }
     parameters = document["paths"]["/api/v1/usage"]["get"]["parameters"]
     names = {"from", "to", "interval", "tz", "fill", "group_by", *DIMENSIONS}

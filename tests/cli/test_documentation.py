@@ -54,8 +54,8 @@ def test_reading_verbs_take_json(command: Any) -> None:
         path
         for path in VERBS
         if path[-1] in {"status", "list", "show", "maintain", "unpriced", "explain"}
-        or path[-1] in {"usage", "compare", "latency", "errors", "sessions", "forecast"}
+        or path[-1] in {"usage", "compare", "latency", "errors", "sessions", "forecast", "burn"}
     ]
-    assert len(reading) == 20
+    assert len(reading) == 23
     for path in reading:
         assert "--json" in command(*path, "--help").out

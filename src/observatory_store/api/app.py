@@ -14,6 +14,7 @@ from observatory_store.api.measurements import CountRequests, Measurements
 from observatory_store.api.openapi import DOCUMENTED, DescribedAPI
 from observatory_store.api.parameters import REPEATABLE_IN_ANALYTICS, refuse_repeated
 from observatory_store.api.routes import (
+    budgets,
     costs,
     errors,
     health,
@@ -42,7 +43,8 @@ _OTHER_CONNECTIONS = 3
 """For looking up keys, the refresh of the rollups, and the checks of readiness."""
 
 _QUERIES = {
-    module: refuse_repeated() for module in (traces, spans, logs, metrics, prices, models, sessions)
+    module: refuse_repeated()
+    for module in (traces, spans, logs, metrics, prices, models, sessions, budgets)
 } | {module: refuse_repeated(REPEATABLE_IN_ANALYTICS) for module in (usage, latency, errors, costs)}
 
 

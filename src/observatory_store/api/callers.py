@@ -42,3 +42,4 @@ def _with_scope(scope: Scope) -> Callable[..., Awaitable[Caller]]:
 
 
 Reader = Annotated[Caller, Depends(_with_scope("read"))]
+Administrator = Annotated[Caller, Depends(_with_scope("admin"))]

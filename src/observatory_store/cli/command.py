@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from observatory_store.cli import (
+    budgets,
     compare,
     demo,
     dev,
@@ -59,6 +60,7 @@ application.add_typer(models.verbs, name="models")
 application.command("recost")(recost.recost)
 application.add_typer(projects.verbs, name="projects")
 application.add_typer(keys.verbs, name="keys")
+application.add_typer(budgets.verbs, name="budgets")
 application.add_typer(traces.verbs, name="traces")
 application.add_typer(logs.verbs, name="logs")
 application.command("usage")(usage.usage)

@@ -2,6 +2,7 @@
 
 from observatory_store.repositories.analytics import (
     AnalyticsRepository,
+    Burn,
     ComparisonRow,
     ErrorRow,
     Forecast,
@@ -12,6 +13,7 @@ from observatory_store.repositories.analytics import (
     SessionRow,
     UsageRow,
 )
+from observatory_store.repositories.budgets import BudgetChange, BudgetRepository
 from observatory_store.repositories.keys import ApiKey, KeyRepository
 from observatory_store.repositories.logs import LogFilter, LogRepository
 from observatory_store.repositories.metrics import MetricRepository, PointFilter
@@ -32,6 +34,9 @@ from observatory_store.repositories.traces import Trace, TraceRepository, TraceS
 __all__ = [
     "AnalyticsRepository",
     "ApiKey",
+    "BudgetChange",
+    "BudgetRepository",
+    "Burn",
     "ComparisonRow",
     "ErrorRow",
     "Forecast",

@@ -1,5 +1,6 @@
 """Usage, cost, latency and errors over any range, exact, from the rollups."""
 
+from observatory_store.repositories.analytics.burn import Burn
 from observatory_store.repositories.analytics.comparison import ComparisonRow
 from observatory_store.repositories.analytics.errors import ErrorRow
 from observatory_store.repositories.analytics.families import DIMENSIONS, GROUPS
@@ -17,6 +18,7 @@ __all__ = [
     "GROUPS",
     "INTERVALS",
     "AnalyticsRepository",
+    "Burn",
     "ComparisonRow",
     "ErrorRow",
     "Filter",

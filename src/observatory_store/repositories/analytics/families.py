@@ -150,3 +150,11 @@ def serving(families: Families, dimensions: Collection[str]) -> Family:
         (family for family in families if family.dimensions.issuperset(dimensions)),
         replace(families[0], rollups=()),
     )
+
+
+def usage_family(dimensions: Collection[str]) -> Family:
+    """Return the family that counts calls by these dimensions.
+
+    Where a tool is named, its executions count, which are no calls of models.
+    """
+    return serving(TOOLS if "tool" in dimensions else USAGE, dimensions)

@@ -79,7 +79,12 @@ def check_forecast(history_days: int, days: int, confidence: float) -> None:
 
 
 def extrapolate(
-    costs: Sequence[float], first: date, days: int, confidence: float
+    costs: Sequence[float],
+    first: date,
+    days: int,
+    confidence: float,
+    *,
+    first_share: float = 1.0,
 ) -> tuple[list[ForecastDay], Amount]:
     """Return the days after a history, and their sum.
 
@@ -88,6 +93,7 @@ def extrapolate(
         first: the day after the history.
         days: how many to forecast.
         confidence: of the intervals, between 0 and 1.
+        first_share: how much of the first day is to come, from 0 to 1.
 
     """
     period = _WEEK if len(costs) >= _TWO_WEEKS else 1
@@ -100,13 +106,14 @@ def extrapolate(
     )
     variance = squares / (len(costs) - period)
     z = NormalDist().inv_cdf((1 + confidence) / 2)
-    counts = [0] * period
+    counts = [0.0] * period
     forecast = []
     for n in range(days):
         season = n % period
-        counts[season] += 1
-        margin = z * math.sqrt(variance * (1 + 1 / len(seasons[season])))
-        amount = _amount(means[season], margin)
+        share = 1.0 if n else first_share
+        counts[season] += share
+        margin = z * math.sqrt(variance * (share + share**2 / len(seasons[season])))
+        amount = _amount(share * means[season], margin)
         forecast.append(
             ForecastDay(
                 day=first + timedelta(days=n),
@@ -117,7 +124,7 @@ def extrapolate(
         )
     mean = sum(count * one for count, one in zip(counts, means, strict=True))
     of_means = sum(count**2 / len(season) for count, season in zip(counts, seasons, strict=True))
-    return forecast, _amount(mean, z * math.sqrt(variance * (days + of_means)))
+    return forecast, _amount(mean, z * math.sqrt(variance * (sum(counts) + of_means)))
 
 
 def _amount(mean: float, margin: float) -> Amount:

@@ -98,11 +98,19 @@ def ask(
         interval=interval,
         starts=tuple(starts(range_, interval, zone_of(tz))),
         groups=groups,
-        filters={name: _values(name, one) for name, one in filters.items() if one is not None},
+        filters={
+            name: filter_values(name, one) for name, one in filters.items() if one is not None
+        },
     )
 
 
-def _values(name: str, given: str | Sequence[str]) -> tuple[str, ...]:
+def filter_values(name: str, given: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the values of a filter.
+
+    Raises:
+        InvalidInputError: there is no such filter, or a value of it cannot be.
+
+    """
     if name not in DIMENSIONS:
         raise InvalidInputError(f"{name[:100]!r} is no filter: there are {', '.join(DIMENSIONS)}")
     values = (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from observatory_store.repositories.analytics.burn import Burn, burn
 from observatory_store.repositories.analytics.comparison import Comparison, compared, other_period
 from observatory_store.repositories.analytics.errors import MOST_ERRORS, ErrorRow, errors
 from observatory_store.repositories.analytics.forecast import (
@@ -28,6 +29,7 @@ from observatory_store.repositories.analytics.rows import Rows
 from observatory_store.repositories.analytics.sessions import SessionFilter, SessionRow, sessions
 from observatory_store.repositories.analytics.usage import UsageRow, usage
 from observatory_store.repositories.page import Page, TimeRange, check_limit
+from observatory_store.rows.budget import Budget
 
 
 class AnalyticsRepository(Analysis):
@@ -235,6 +237,19 @@ class AnalyticsRepository(Analysis):
             days=tuple(forecast),
             total=total,
         )
+
+    async def burn(self, budget: Budget, at: datetime | None = None) -> Burn:
+        """Return how far a budget has gone in its period, and whether it will last.
+
+        Args:
+            budget: of this project, as ``store.budgets`` gives it.
+            at: the time that is taken for now.
+
+        Raises:
+            InvalidInputError: what it counts can be told from spans only, which are kept no more.
+
+        """
+        return await burn(self, budget, at or datetime.now(UTC))
 
     async def _project(self, groups: Sequence[str]) -> str | None:
         if "project" not in groups:

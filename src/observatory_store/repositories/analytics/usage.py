@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from observatory_store.errors import InvalidInputError
-from observatory_store.repositories.analytics.families import DIMENSIONS, TOOLS, USAGE, serving
+from observatory_store.repositories.analytics.families import DIMENSIONS, usage_family
 from observatory_store.repositories.analytics.question import (
     MOST_ROWS,
     TOO_MANY_ROWS,
@@ -74,9 +74,7 @@ async def usage(
         InvalidInputError: it cannot be answered, or the answer is too long.
 
     """
-    # Where a tool is named, its executions count, which are no calls of models.
-    families = TOOLS if "tool" in question.dimensions else USAGE
-    family = serving(families, question.dimensions)
+    family = usage_family(question.dimensions)
     (plan,) = await analysis.plans(question, family)
     records = await analysis.answer(
         "usage", question, family, plan, list(plan.starts), MOST_ROWS + 1
