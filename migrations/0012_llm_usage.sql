@@ -9,6 +9,7 @@ INSERT INTO observatory.policies (relation, retention, columnstore_after, chunk_
 VALUES
     ('llm_usage_1m', '7 days', NULL, '1 day'),
     ('llm_usage_15m', '1095 days', '30 days', '30 days'),
+    ('llm_usage_1h', '1095 days', '60 days', '30 days'),
     ('llm_model_usage_30m', '1095 days', '60 days', '30 days'),
     ('llm_service_usage_30m', '1095 days', '60 days', '30 days'),
     ('llm_usage_1d', '3650 days', '365 days', '365 days')
@@ -17,11 +18,10 @@ ON CONFLICT DO NOTHING;
 -- By models or services alone half-hours are few enough to be summed to the days of any zone but those
 -- that are a quarter-hour off.
 INSERT INTO observatory_private.rollups (
-    name, refresh_order, source, width, is_stored, condition, dimensions, searched_by, measures,
-    comment
+    name, refresh_order, source, width, condition, dimensions, searched_by, measures, comment
 )
 SELECT
-    r.name, r.refresh_order, r.source, r.width, r.is_stored, r.condition, r.dimensions, r.searched_by,
+    r.name, r.refresh_order, r.source, r.width, r.condition, r.dimensions, r.searched_by,
     ARRAY[
         'requests', 'errors', 'unpriced_requests', 'input_tokens', 'output_tokens',
         'cache_read_tokens', 'cache_write_tokens', 'reasoning_tokens', 'cost_usd', 'duration_us',
@@ -32,28 +32,25 @@ SELECT
     r.comment
 FROM (
     VALUES
-    ('llm_usage_1m', 10, 'spans', interval '1 minute', true, 'is_inference',
+    ('llm_usage_1m', 10, 'spans', interval '1 minute', 'is_inference',
         ARRAY['provider', 'model', 'service_name', 'environment'], NULL,
         'Calls of models by minute, of the last days. Sums only, so that any roll-up is exact.'),
-    ('llm_usage_15m', 11, 'spans', interval '15 minutes', true, 'is_inference',
+    ('llm_usage_15m', 11, 'spans', interval '15 minutes', 'is_inference',
         ARRAY['provider', 'model', 'service_name', 'environment'], NULL,
         'Calls of models by quarter-hour (UTC). Sums only, so that any roll-up of them is exact.'),
-    ('llm_usage_1h', 12, 'llm_usage_15m', interval '1 hour', false, 'true',
+    ('llm_usage_1h', 12, 'llm_usage_15m', interval '1 hour', 'true',
         ARRAY['provider', 'model', 'service_name', 'environment'], NULL,
-        'Calls of models by hour (UTC): llm_usage_15m summed. For a short range of a long history, '
-        'restrict llm_usage_15m.bucket and sum yourself, which uses its index.'),
-    ('llm_usage_1d', 13, 'llm_usage_15m', interval '1 day', true, 'true',
+        'Calls of models by hour (UTC): llm_usage_15m summed.'),
+    ('llm_usage_1d', 13, 'llm_usage_15m', interval '1 day', 'true',
         ARRAY['provider', 'model', 'service_name', 'environment'], NULL,
         'Calls of models by day (UTC): llm_usage_15m summed, and kept longer.'),
-    ('llm_model_usage_30m', 14, 'llm_usage_15m', interval '30 minutes', true, 'true',
+    ('llm_model_usage_30m', 14, 'llm_usage_15m', interval '30 minutes', 'true',
         ARRAY['provider', 'model', 'environment'], 'model',
         'Calls of models by half-hour (UTC) and model: llm_usage_15m summed.'),
-    ('llm_service_usage_30m', 15, 'llm_usage_15m', interval '30 minutes', true, 'true',
+    ('llm_service_usage_30m', 15, 'llm_usage_15m', interval '30 minutes', 'true',
         ARRAY['service_name', 'environment'], 'service_name',
         'Calls of models by half-hour (UTC) and service: llm_usage_15m summed.')
-) AS r (
-    name, refresh_order, source, width, is_stored, condition, dimensions, searched_by, comment
-)
+) AS r (name, refresh_order, source, width, condition, dimensions, searched_by, comment)
 ON CONFLICT DO NOTHING;
 
 DO $$

@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from observatory_store.repositories.analytics.families import ERRORS, serving
+from observatory_store.repositories.analytics.query import SQL
 from observatory_store.repositories.analytics.question import (
     Analysis,
     Question,
@@ -46,7 +47,7 @@ async def errors(analysis: Analysis, question: Question, limit: int) -> Rows[Err
     of_models_only(question)
     family = serving(ERRORS, question.dimensions)
     (plan,) = await analysis.plans(question, family)
-    records = await analysis.answer("errors", question, family, plan, limit)
+    records = await analysis.answer(SQL["errors"], question, family, plan, limit)
     rows = [
         ErrorRow(
             fingerprint=record["fingerprint"],

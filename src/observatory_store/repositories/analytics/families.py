@@ -101,7 +101,7 @@ _OF_CALLS: Families = (
         *_OF_MODELS,
         rollups=(_DAYS, Rollup("llm_model_usage_30m", _HALF_HOUR, "model"), *_FINEST),
     ),
-    _usage(*_OF_BOTH, rollups=(_DAYS, *_FINEST)),
+    _usage(*_OF_BOTH, rollups=(_DAYS, Rollup("llm_usage_1h", _HOUR), *_FINEST)),
 )
 USAGE: Families = (
     *_OF_CALLS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 
@@ -19,6 +19,7 @@ from observatory_store.repositories.analytics.families import (
     serving,
 )
 from observatory_store.repositories.analytics.plan import Plan
+from observatory_store.repositories.analytics.query import SQL, quantiles_query
 from observatory_store.repositories.analytics.question import (
     MOST_ROWS,
     TOO_MANY_ROWS,
@@ -101,10 +102,10 @@ async def latency(
     )
     wanted = list(quantiles)
     records, by_duration, by_first_token, steps = await asyncio.gather(
-        speeds("speed", MOST_ROWS + 1),
-        durations("quantiles", wanted, MOST_ROWS + 1),
-        first_tokens("quantiles", wanted, MOST_ROWS + 1),
-        durations("histogram", _BUCKETS_IN_ONE, _MOST_STEPS + 1) if histogram else _nothing(),
+        speeds(SQL["speed"], MOST_ROWS + 1),
+        durations(quantiles_query(len(wanted)), wanted, MOST_ROWS + 1),
+        first_tokens(quantiles_query(len(wanted)), wanted, MOST_ROWS + 1),
+        durations(SQL["histogram"], _BUCKETS_IN_ONE, _MOST_STEPS + 1) if histogram else _nothing(),
     )
     if len(records) > MOST_ROWS or len(steps) > _MOST_STEPS:
         raise InvalidInputError(TOO_MANY_ROWS)
@@ -142,7 +143,7 @@ async def _nothing() -> list[Any]:
 def _asked(
     analysis: Analysis, question: Question, family: Family, plan: Plan
 ) -> Callable[..., Awaitable[list[Any]]]:
-    async def asked(query: str, *arguments: Any) -> list[Any]:  # noqa: ANN401
+    async def asked(query: LiteralString, *arguments: Any) -> list[Any]:  # noqa: ANN401
         return await analysis.answer(query, question, family, plan, list(plan.starts), *arguments)
 
     return asked

@@ -41,10 +41,14 @@ class Arms:
             self._arm(family, segment) for segment in segments
         )
 
-    def into(self, query: LiteralString) -> LiteralString:
-        """Return the query with its parts."""
+    def into(self, query: LiteralString, *, slots: int = 1) -> LiteralString:
+        """Return the query with its parts; ``slots`` is how many intervals its $2 has."""
         groups: LiteralString = "".join(f', a."{name}"' for name in self._groups)
-        return query.replace("/* groups */", groups).replace("/* arms */", self._text)
+        return (
+            query.replace("/* slot */", SQL["slots" if slots > 1 else "one_slot"])
+            .replace("/* groups */", groups)
+            .replace("/* arms */", self._text)
+        )
 
     def _parameter(self, value: Any) -> LiteralString:  # noqa: ANN401
         self.arguments.append(value)
@@ -91,6 +95,14 @@ class Arms:
             else f', {columns[name]} AS "{name}"'
             for name in self._groups
         )
+
+
+def quantiles_query(count: int) -> LiteralString:
+    """Return the query of so many quantiles."""
+    quantiles: LiteralString = ",\n".join(
+        SQL["quantile"].replace("/* n */", _literal(str(number + 1))) for number in range(count)
+    )
+    return SQL["quantiles"].replace("/* quantiles */", quantiles)
 
 
 def _literal(text: str) -> LiteralString:

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, LiteralString, TypeAlias
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -174,7 +174,7 @@ class Analysis(Session):
 
     async def answer(
         self,
-        query: str,
+        query: LiteralString,
         question: Question,
         family: Family,
         plan: Plan,
@@ -189,4 +189,4 @@ class Analysis(Session):
             groups=question.groups,
             filters=question.filters,
         )
-        return await self.fetch(arms.into(SQL[query]), *arms.arguments)
+        return await self.fetch(arms.into(query, slots=len(plan.starts)), *arms.arguments)

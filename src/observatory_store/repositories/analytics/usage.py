@@ -11,6 +11,7 @@ import msgspec
 
 from observatory_store.errors import InvalidInputError
 from observatory_store.repositories.analytics.families import DIMENSIONS, usage_family
+from observatory_store.repositories.analytics.query import SQL
 from observatory_store.repositories.analytics.question import (
     MOST_ROWS,
     TOO_MANY_ROWS,
@@ -77,7 +78,7 @@ async def usage(
     family = usage_family(question.dimensions)
     (plan,) = await analysis.plans(question, family)
     records = await analysis.answer(
-        "usage", question, family, plan, list(plan.starts), MOST_ROWS + 1
+        SQL["usage"], question, family, plan, list(plan.starts), MOST_ROWS + 1
     )
     if len(records) > MOST_ROWS:
         raise InvalidInputError(TOO_MANY_ROWS)
