@@ -128,6 +128,16 @@ def test_the_commands_exist() -> None:
     assert 'ENTRYPOINT ["observatory-store"]' in DOCKERFILE
 
 
+def test_the_migration_waits() -> None:
+    """The script is mounted where it is started, and its last word is what the image starts."""
+    migrate = SERVICES["migrate"]
+    script, *words = migrate["entrypoint"]
+    mounted = [volume.split(":")[:2] for volume in migrate["volumes"]]
+    [found] = [ROOT / here / Path(script).name for here, there in mounted if there in script]
+    assert found.stat().st_mode & 0o111
+    assert words[-2:] == ["--", "observatory-store"]
+
+
 def test_the_image_is_built_from_what_is_there() -> None:
     """Each path it copies exists and is not kept out by .dockerignore."""
     ignored = (ROOT / ".dockerignore").read_text().splitlines()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from importlib.metadata import version
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -19,9 +20,20 @@ _STYLES = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.PROBLEM: "
 _WIDTH = max(map(len, Severity))
 
 
-def doctor(*, as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
+def doctor(
+    *,
+    before_migration: Annotated[
+        bool,
+        typer.Option(
+            "--before-migration",
+            help="Examine only what a migration depends on; that some are pending is well.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+    database_url: DatabaseUrl = None,
+) -> None:
     """Examine the database, and say what to do. Exits 1 if there is a problem. Changes nothing."""
-    findings = asyncio.run(_examine(database_url))
+    findings = asyncio.run(_examine(database_url, before_migration=before_migration))
     if as_json:
         print_json({"findings": findings})
     else:
@@ -37,7 +49,7 @@ def known_migrations() -> list[str]:
     return sorted(name.removesuffix(".sql") for name in names if ".rollback." not in name)
 
 
-async def _examine(database_url: str | None) -> list[Finding]:
+async def _examine(database_url: str | None, *, before_migration: bool) -> list[Finding]:
     settings = read_settings(database_url=database_url)
     with translate_failures():
         async with open_pool(
@@ -48,7 +60,10 @@ async def _examine(database_url: str | None) -> list[Finding]:
             application_name="observatory-store doctor",
         ) as pool:
             return await examine(
-                pool, package=version("observatory-store"), migrations=known_migrations()
+                pool,
+                package=version("observatory-store"),
+                migrations=known_migrations(),
+                before_migration=before_migration,
             )
 
 

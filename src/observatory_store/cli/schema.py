@@ -108,6 +108,9 @@ def rollback(
             help="First write there what would be lost, as gzipped CSV.",
         ),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what data would be lost.")
+    ] = False,
     yes: Yes = False,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -123,6 +126,10 @@ def rollback(
             [(_name(loss), loss.rows, _size(loss.bytes), loss.migration) for loss in lost],
             "",
         )
+    if dry_run:
+        typer.echo("nothing was changed" if lost else "no data would be lost; nothing was changed")
+        return
+    if lost:
         what = f"all migrations after {to}" if to else f"the last {steps or 1} migrations"
         _confirm(f"Undo {what}?", yes=yes)
     undone = found.rollback(steps=steps or 1, to=to, export_to=export_to, progress=typer.echo)

@@ -21,6 +21,7 @@ from observatory_store.maintenance.server_checks import (
     check_durability,
     check_edition,
     check_migrations,
+    check_pending,
     check_versions,
     check_writable,
 )
@@ -29,6 +30,11 @@ from observatory_store.maintenance.storage_checks import (
     check_rollups,
     check_upkeep,
     check_words,
+)
+from observatory_store.maintenance.surroundings_checks import (
+    check_disk,
+    check_replication,
+    check_transactions,
 )
 from observatory_store.sql import load
 
@@ -48,6 +54,7 @@ async def examine(
     *,
     package: str,
     migrations: Sequence[str],
+    before_migration: bool = False,
     clock: Callable[[], datetime] = _now,
 ) -> list[Finding]:
     """Return what is well and what is not, in the order in which to read it.
@@ -56,6 +63,7 @@ async def examine(
         pool: of at least two connections, to the database as the service reaches it.
         package: the version of this package.
         migrations: the ids of its migrations, in their order.
+        before_migration: examine only what a migration depends on; that some are pending is well.
         clock: tells this machine's time.
 
     Raises:
@@ -69,32 +77,53 @@ async def examine(
         except asyncpg.ProtocolViolationError as error:
             return [refused_by_pooler(error)]
         findings = [*check_versions(server, package), await find_pooling(pool)]
+        findings += check_writable(server)
+        if not before_migration:
+            findings += [*check_durability(server), *check_autovacuum(server)]
+        checks = _before_migration if before_migration else _at_any_time
         async with pool.acquire() as connection:
-            findings += [*check_writable(server), *check_durability(server)]
-            findings += check_autovacuum(server)
-            findings += await _try(connection, "clock", partial(check_clock, clock=clock))
-            findings += await _try(
-                connection, "schema", partial(check_migrations, known=migrations)
-            )
-            if server.has_schema:
-                findings += await _examine_schema(connection, server)
+            for name, check in checks(server, migrations, clock):
+                findings += await _try(connection, name, check)
     return findings
 
 
-async def _examine_schema(connection: Connection, server: Server) -> list[Finding]:
-    checks: list[tuple[str, _Check]] = [
-        ("edition", partial(check_edition, server=server)),
-        ("lz4", partial(check_compression, server=server)),
-        ("upkeep", check_upkeep),
-        ("rollups", check_rollups),
-        ("words", check_words),
-        ("prices", check_prices),
-        ("recosts", check_recosts),
+_Checks: TypeAlias = list[tuple[str, _Check]]
+
+_SURROUNDINGS: _Checks = [
+    ("transactions", check_transactions),
+    ("replication", check_replication),
+    ("disk", check_disk),
+]
+
+
+def _at_any_time(
+    server: Server, migrations: Sequence[str], clock: Callable[[], datetime]
+) -> _Checks:
+    checks: _Checks = [
+        ("clock", partial(check_clock, clock=clock)),
+        *_SURROUNDINGS,
+        ("schema", partial(check_migrations, known=migrations)),
     ]
-    findings = []
-    for name, check in checks:
-        findings += await _try(connection, name, check)
-    return findings
+    if server.has_schema:
+        checks += [
+            ("edition", partial(check_edition, server=server)),
+            ("lz4", partial(check_compression, server=server)),
+            ("upkeep", check_upkeep),
+            ("rollups", check_rollups),
+            ("words", check_words),
+            ("prices", check_prices),
+            ("recosts", check_recosts),
+        ]
+    return checks
+
+
+def _before_migration(
+    server: Server, migrations: Sequence[str], _clock: Callable[[], datetime]
+) -> _Checks:
+    checks: _Checks = [*_SURROUNDINGS, ("schema", partial(check_pending, known=migrations))]
+    if server.has_schema:
+        checks += [("edition", partial(check_edition, server=server))]
+    return checks
 
 
 async def _try(connection: Connection, name: str, check: _Check) -> list[Finding]:

@@ -101,11 +101,7 @@ async def check_edition(connection: Connection, server: Server) -> list[Finding]
 
 async def check_migrations(connection: Connection, known: Sequence[str]) -> list[Finding]:
     """Compare the migrations of this package with those that were applied."""
-    applied: set[str] = set()
-    if await connection.fetchval(_SQL["has_migrations"]):
-        applied = {row[0] for row in await connection.fetch(_SQL["applied_migrations"])}
-    pending = [migration for migration in known if migration not in applied]
-    unknown = sorted(applied.difference(known))
+    pending, unknown = await _compare(connection, known)
     findings = []
     if pending:
         findings.append(
@@ -124,6 +120,27 @@ async def check_migrations(connection: Connection, known: Sequence[str]) -> list
             )
         )
     return findings or [ok("schema", f"All {len(known)} migrations are applied.")]
+
+
+async def check_pending(connection: Connection, known: Sequence[str]) -> list[Finding]:
+    """Tell what a migration would apply, and whether it could."""
+    pending, unknown = await _compare(connection, known)
+    if not unknown:
+        from_ = f", from {pending[0]} on" if pending else ""
+        return [ok("schema", f"{len(pending)} of {len(known)} migrations are pending{from_}.")]
+    what = f"The database has migrations that this version does not know: {', '.join(unknown)}."
+    to_do = "Run the version of observatory-store that applied them, or a newer one."
+    # An old version that starts beside new ones has nothing to apply, and may.
+    return [(problem if pending else warning)("schema", what, to_do)]
+
+
+async def _compare(connection: Connection, known: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the migrations that are pending, and those applied that this version lacks."""
+    applied: set[str] = set()
+    if await connection.fetchval(_SQL["has_migrations"]):
+        applied = {row[0] for row in await connection.fetch(_SQL["applied_migrations"])}
+    pending = [migration for migration in known if migration not in applied]
+    return pending, sorted(applied.difference(known))
 
 
 def check_writable(server: Server) -> list[Finding]:

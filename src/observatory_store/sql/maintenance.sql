@@ -417,3 +417,53 @@ WHERE d.is_finished
             ) AS one)
         END
 ORDER BY d.first, t.relation
+
+-- name: old_transactions
+-- The clock's time: now() is when this transaction began.
+SELECT who, "end", clock_timestamp() - began AS age
+FROM (
+    SELECT
+        format(
+            '%s (process %s, %s)', coalesce(nullif(application_name, ''), usename), pid, state) AS who,
+        format('SELECT pg_terminate_backend(%s)', pid) AS "end",
+        xact_start AS began
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+    UNION ALL
+    SELECT
+        format('the prepared transaction %s of %s', gid, owner),
+        format('ROLLBACK PREPARED %L', gid),
+        prepared
+    FROM pg_prepared_xacts
+    WHERE database = current_database()
+) AS open
+WHERE began < clock_timestamp() - $1::interval
+ORDER BY began
+
+-- name: hidden_sessions
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND query = '<insufficient privilege>'
+
+-- name: followers
+-- Connected ones, and slots whose reader is away. What a role may not see is NULL.
+WITH written AS (
+    SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END
+        AS lsn
+)
+SELECT
+    application_name AS name,
+    true AS is_connected,
+    pg_wal_lsn_diff(lsn, coalesce(replay_lsn, flush_lsn, sent_lsn))::bigint AS bytes,
+    replay_lag AS lag
+FROM pg_stat_replication, written
+UNION ALL
+SELECT slot_name, false, pg_wal_lsn_diff(lsn, restart_lsn)::bigint, NULL
+FROM pg_replication_slots, written
+WHERE NOT active
+ORDER BY 1
+
+-- name: local_data_directory
+-- NULL from another machine or container, whose path of that name is another; pg_settings hides it from who may not know.
+SELECT setting
+FROM pg_settings
+WHERE name = 'data_directory' AND inet_server_addr() IS NOT DISTINCT FROM inet_client_addr()
