@@ -11,12 +11,19 @@ from observatory_store import Span, Store
 from observatory_store.database import open_pool
 from observatory_store.maintenance import Rollups, maintain
 from observatory_store.rows import Resource
+from patience import until
 from storage.samples import RECOUNT_USAGE, USAGE, now, pending, query, span, traffic
 
 HOURLY = """
     SELECT date_bin('1 hour', bucket, '2000-01-01Z'), model, sum(requests), sum(cost_usd)
     FROM observatory.llm_usage_15m GROUP BY 1, 2 ORDER BY 1, 2
 """
+
+WHERE_USAGE_IS = """
+    SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)
+    FROM timescaledb_information.continuous_aggregates WHERE view_name = 'llm_usage_1m'
+"""
+REFRESH_USAGE = "CALL refresh_continuous_aggregate('observatory_private.llm_usage_1m', NULL, NULL)"
 
 
 async def test_usage_equals_a_recount_before_and_after_a_refresh(database_url: str) -> None:
@@ -163,3 +170,26 @@ async def test_a_text_without_end_does_not_stop_the_refresh(database_url: str) -
         await Rollups(pool).refresh()
     usage = "SELECT service_name, environment, requests FROM observatory.llm_usage_15m"
     assert query(database_url, usage) == [(name, name, 3)]
+
+
+@pytest.mark.editions("community")
+async def test_a_refresh_waits_for_that_of_a_job(database_url: str) -> None:
+    """TimescaleDB refuses two refreshes of one window at once, where one could wait."""
+    async with Store.open(database_url) as store, open_pool(database_url) as pool:
+        await store.write_spans(traffic(100))
+        refreshes = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        async with pool.acquire() as holder, pool.acquire() as job:
+            transaction = holder.transaction()
+            await transaction.start()
+            (rows,) = query(database_url, WHERE_USAGE_IS)[0]
+            await holder.execute(f"LOCK TABLE {rows} IN SHARE MODE")
+            running = asyncio.create_task(job.execute(REFRESH_USAGE))
+            waiting = f"{refreshes} AND wait_event_type = 'Lock'"
+            await until(lambda: query(database_url, waiting) == [(1,)])
+            refreshed = asyncio.create_task(Rollups(pool).refresh())
+            await asyncio.sleep(2)
+            assert not refreshed.done()
+            await transaction.rollback()
+            await running
+            await refreshed
+    assert query(database_url, USAGE) == query(database_url, RECOUNT_USAGE)

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
-import asyncpg
 import msgspec
 
 from observatory_store.database import Connection, Pool, translate_failures
 from observatory_store.errors import (
     InvalidInputError,
     ObservatoryError,
-    RefreshError,
     UnavailableError,
+)
+from observatory_store.maintenance.refreshing import (
+    SECONDS,
+    each_rollup,
+    recount,
+    refresh_stale,
+    refresh_whole,
 )
 from observatory_store.sql import load
 
 _SQL = load("maintenance")
 LOCK = 0x6F62735F726F6C6C  # "obs_roll"
 """Key of the advisory lock of whoever refreshes, or drops what a refresh might read."""
-_AT_ONCE = timedelta(days=5)
 _DAY = timedelta(days=1)
-_SECONDS = 6 * 3600.0
-"""Longest that one statement of a refresh may take."""
 _NO_TIME = timedelta()
 _GATHER = timedelta(minutes=5)
 """How long the service's own loop lets late spans gather on community, where a refresh of the days
@@ -63,16 +65,6 @@ class BackfillProgress(msgspec.Struct, frozen=True, kw_only=True):
     days: int
 
 
-class _Rollup(msgspec.Struct, frozen=True):
-    name: str
-    unit: timedelta
-    """What is counted at once."""
-
-    @property
-    def units_a_statement(self) -> int:
-        return max(1, _AT_ONCE // self.unit)
-
-
 class Rollups:
     """The rollups of one database."""
 
@@ -104,7 +96,7 @@ class Rollups:
         with translate_failures():
             async with self._pool.acquire() as connection, _locked(connection):
                 noted: int = await connection.fetchval(_SQL["take_over"])
-                await _each(connection, _refresh_whole)
+                await each_rollup(connection, refresh_whole)
                 return noted
 
     async def refresh_noted(self, *, gather: timedelta = _NO_TIME) -> int | None:
@@ -121,7 +113,7 @@ class Rollups:
                 try:
                     await connection.execute(_SQL["take_your_time"])
                     noted: int = await connection.fetchval(_SQL["take_over"])
-                    await _each(connection, partial(_refresh_stale, gather=gather))
+                    await each_rollup(connection, partial(refresh_stale, gather=gather))
                     return noted
                 finally:
                     await _unlock(connection)
@@ -151,8 +143,8 @@ class Rollups:
                 days = _days(first, last, start, end)
                 for done, day in enumerate(days, start=1):
                     begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
-                    recount = partial(_recount, start=begin, end=begin + _DAY, projects=projects)
-                    await _each(connection, recount)
+                    count_day = partial(recount, start=begin, end=begin + _DAY, projects=projects)
+                    await each_rollup(connection, count_day)
                     yield BackfillProgress(day=day, days_done=done, days=len(days))
 
 
@@ -175,9 +167,9 @@ async def _extent(connection: Connection) -> tuple[list[int], date | None, date 
     edition = await connection.fetchval(_SQL["edition"])
     projects: list[int] = []
     if edition != "community":
-        projects = await connection.fetchval(_SQL["projects_of_spans"], timeout=_SECONDS) or []
+        projects = await connection.fetchval(_SQL["projects_of_spans"], timeout=SECONDS) or []
     if edition == "postgres":
-        found = await connection.fetchrow(_SQL["days_of_spans"], projects, timeout=_SECONDS)
+        found = await connection.fetchrow(_SQL["days_of_spans"], projects, timeout=SECONDS)
     else:
         found = await connection.fetchrow(_SQL["days_of_chunks"])
     return projects, found["first"], found["last"]
@@ -200,7 +192,7 @@ async def _locked(connection: Connection) -> AsyncIterator[None]:
     # The other's refresh, or that of a job, may well take longer than a statement may.
     await connection.execute(_SQL["take_your_time"])
     await connection.execute(_SQL["wait_for_locks"])
-    await connection.execute(_SQL["lock"], LOCK, timeout=_SECONDS)
+    await connection.execute(_SQL["lock"], LOCK, timeout=SECONDS)
     try:
         yield
     finally:
@@ -211,89 +203,3 @@ async def _unlock(connection: Connection) -> None:
     # With a connection that is lost the lock went too, and its loss is the error to be told.
     if not connection.is_closed():
         await connection.execute(_SQL["unlock"], LOCK)
-
-
-async def _each(
-    connection: Connection, refresh: Callable[[Connection, _Rollup], Awaitable[None]]
-) -> None:
-    """Refresh all rollups, finest first; one that fails does not keep back the others."""
-    failures = []
-    for row in await connection.fetch(_SQL["stored_rollups"]):
-        rollup = _Rollup(row["name"], row["unit"])
-        try:
-            with translate_failures():
-                await refresh(connection, rollup)
-        except asyncpg.PostgresError as error:
-            failure = RefreshError(f"{rollup.name} could not be refreshed: {error}")
-            failure.__cause__ = error
-            failures.append(failure)
-    if failures:
-        raise failures[0]
-
-
-async def _refresh_whole(connection: Connection, rollup: _Rollup) -> None:
-    """Bring the rollup up to its source, the current buckets too."""
-    await _refresh_stale(connection, rollup, ended=False)
-    if await _is_aggregate(connection):
-        await _refresh_window(connection, rollup, None, None)
-
-
-async def _refresh_stale(
-    connection: Connection,
-    rollup: _Rollup,
-    *,
-    ended: bool = True,
-    gather: timedelta = _NO_TIME,
-) -> None:
-    """Count what was taken over for the rollup; unless ``ended``, also what still goes on."""
-    if not await _is_aggregate(connection):
-        while await connection.fetchval(
-            _SQL["recount"], rollup.name, ended, rollup.units_a_statement, timeout=_SECONDS
-        ):
-            pass
-        return
-    before = await connection.fetchval(_SQL["gathered_before"], gather)
-    for window in await connection.fetch(_SQL["stale_windows"], rollup.name, before):
-        await _refresh_window(connection, rollup, window["first"], window["last"])
-    await connection.execute(_SQL["forget_stale"], rollup.name, before)
-
-
-async def _recount(
-    connection: Connection,
-    rollup: _Rollup,
-    start: datetime,
-    end: datetime,
-    projects: list[int],
-) -> None:
-    """Count the rollup anew in a range, whether it is known to be stale or not."""
-    if await _is_aggregate(connection):
-        await _refresh_window(connection, rollup, start, end, force=True)
-    else:
-        await connection.execute(_SQL["mark_stale"], rollup.name, start, end, projects)
-        await _refresh_stale(connection, rollup, ended=False)
-
-
-async def _is_aggregate(connection: Connection) -> bool:
-    edition: str = await connection.fetchval(_SQL["edition"])
-    return edition == "community"
-
-
-async def _refresh_window(
-    connection: Connection,
-    rollup: _Rollup,
-    start: datetime | None,
-    end: datetime | None,
-    *,
-    force: bool = False,
-) -> None:
-    """Have TimescaleDB refresh the part of the range whose source is whole and that has ended."""
-    window = await connection.fetchrow(_SQL["whole_window"], rollup.name, start, end)
-    if window is not None:
-        await connection.execute(
-            _SQL["refresh_aggregate"],
-            rollup.name,
-            window["first"],
-            window["last"],
-            force,
-            timeout=_SECONDS,
-        )
