@@ -24,8 +24,13 @@ _BASE = 20_000
 """Spans that are made of OTLP; all others are these again, with other times, ids and durations."""
 _SPREAD = 0.5
 """Of the logarithm by which durations differ from those of the base."""
+_COPIES_A_SESSION = 4
 _STREAMED_SHARE = 0.5
 """Of the calls of models: their time to the first token is known."""
+_NO_JOBS = """
+    SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs
+    WHERE hypertable_schema IN ('observatory', 'observatory_private')
+"""
 _TO_COMPRESS = """
     SELECT format('%I.%I', c.chunk_schema, c.chunk_name)
     FROM timescaledb_information.chunks AS c
@@ -38,8 +43,13 @@ _TO_COMPRESS = """
 async def fill(url: str, spans: int, *, seed: int) -> None:
     """Store so many spans, without payloads, over the last 30 days: day after day, by the writers.
 
-    Then the rollups are refreshed, and what the policies would have compressed is compressed.
+    Then the rollups are refreshed, and what the policies would have compressed is compressed: here
+    and not by their jobs, which would be at it still while something is measured.
     """
+    connection = await asyncpg.connect(url)
+    if await connection.fetchval("SELECT observatory.edition()") == "community":
+        await connection.execute(_NO_JOBS)
+    await connection.close()
     async with Store.open(url) as store:
         for rows in _days(spans, seed):
             await asyncio.gather(
@@ -82,6 +92,7 @@ def _days(spans: int, seed: int) -> Iterator[list[Span]]:
                 replace(
                     row,
                     trace_id=ids[row.trace_id],
+                    session_id=row.session_id and f"{row.session_id}-{number // _COPIES_A_SESSION}",
                     start_time=row.start_time + later,
                     duration_us=duration_us,
                     time_to_first_token_ms=(

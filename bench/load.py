@@ -118,10 +118,10 @@ def _request(chance: random.Random, spans: int, end: int) -> ExportTraceServiceR
     resource_spans = request.resource_spans.add(resource=resource(chance))
     scope_spans = resource_spans.scope_spans.add()
     scope_spans.scope.name = "gateway"
-    trace_id, parent = b"", b""
+    trace_id, parent, user = b"", b"", 0
     for number in range(spans):
         if number % 8 == 0:
-            trace_id, parent = chance.randbytes(16), b""
+            trace_id, parent, user = chance.randbytes(16), b"", chance.randrange(USERS)
         span = scope_spans.spans.add()
         span.trace_id = trace_id
         span.span_id = chance.randbytes(8)
@@ -135,13 +135,13 @@ def _request(chance: random.Random, spans: int, end: int) -> ExportTraceServiceR
         if chance.random() < ERROR_SHARE:
             span.status.code = Status.STATUS_CODE_ERROR
         if chance.random() < CALL_SHARE:
-            _call(chance, span)
+            _call(chance, span, user)
         else:
             _step(chance, span)
     return request
 
 
-def _call(chance: random.Random, span: Span) -> None:
+def _call(chance: random.Random, span: Span, user: int) -> None:
     provider, model = chance.choice(MODELS)
     span.name = f"chat {model}"
     span.kind = Span.SPAN_KIND_CLIENT
@@ -161,8 +161,8 @@ def _call(chance: random.Random, span: Span) -> None:
                 key="gen_ai.response.finish_reasons",
                 value=AnyValue(array_value=ArrayValue(values=[AnyValue(string_value="stop")])),
             ),
-            text("gen_ai.conversation.id", f"session-{chance.randrange(5 * USERS)}"),
-            text("user.id", f"user-{chance.randrange(USERS)}"),
+            text("gen_ai.conversation.id", f"session-{user}-{span.trace_id[0] % 5}"),
+            text("user.id", f"user-{user}"),
             text("server.address", f"api.{provider}.example"),
             integer("server.port", 443),
             text("gen_ai.input.messages", _message(chance, "user")),

@@ -17,10 +17,13 @@ from bench.service import service
 
 FEW, MANY = 2_000_000, 20_000_000
 """Stored spans."""
-_TRACE_OF_DAY = """
-    SELECT observatory.trace_hex(trace_id) FROM observatory.trace_days
-    WHERE day = (now() AT TIME ZONE 'UTC')::date - $1::int LIMIT 1
+_OF_DAY = """
+    SELECT observatory.trace_hex(trace_id) AS trace, session_id AS session
+    FROM observatory.trace_days
+    WHERE project_id = 1 AND session_id IS NOT NULL
+    ORDER BY abs(day - ((now() AT TIME ZONE 'UTC')::date - $1::int)) LIMIT 1
 """
+"""Of the day that is nearest to so many days ago."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Answered:
 async def questions(url: str) -> dict[str, Question]:
     """Return what is asked. Only the range of "whole days" begins and ends at a bucket's edge."""
     connection = await asyncpg.connect(url)
-    young, old = [await connection.fetchval(_TRACE_OF_DAY, days) for days in (1, 20)]
+    young, old = [await connection.fetchrow(_OF_DAY, days) for days in (1, 20)]
     await connection.close()
     now = datetime.now(UTC)
     month = {"from": now - timedelta(days=DAYS) + timedelta(minutes=67, seconds=11), "to": now}
@@ -88,20 +91,22 @@ async def questions(url: str) -> dict[str, Question]:
         "usage by model and day": usage(group_by="model", interval="1d"),
         "usage by day in Kolkata": usage(interval="1d", tz="Asia/Kolkata"),
         "usage by service and model": usage(group_by="service,model"),
-        "usage of one user": usage(user="user-7"),
-        "usage by user": Question(_path("usage", month, {"group_by": "user"})),
+        "usage of one user, whole days": Question(_path("usage", days, user), 30),
+        "the same, and spans of two days": Question(_path("usage", month, user)),
+        "usage by user (2,000), whole days": Question(_path("usage", days, {"group_by": "user"})),
         "latency of one model": latency(30, **model),
         "latency of one service": latency(30, **service_name),
         "latency by model (20)": latency(150, group_by="model"),
-        "the same, of whole days": Question(_path("latency", days, {"group_by": "model"}), 150),
+        "the same, whole days": Question(_path("latency", days, {"group_by": "model"}), 150),
         "latency of one model by day": Question(_path("latency", month, model, {"interval": "1d"})),
         "latency of a model in a service": Question(_path("latency", month, model, service_name)),
         "errors": Question(_path("errors", month)),
         "forecast of costs": Question(_path("costs/forecast")),
-        "a trace of yesterday": Question(_path(f"traces/{young}"), 10),
-        "a trace of 20 days ago": Question(_path(f"traces/{old}"), 10),
+        "a trace of yesterday": Question(_path(f"traces/{young['trace']}"), 10),
+        "a trace of 20 days ago": Question(_path(f"traces/{old['trace']}"), 10),
         "traces": listed("traces", month),
         "traces of a user": listed("traces", month, user),
+        "traces of a session": listed("traces", month, {"session": old["session"]}),
         "traces of a service": listed("traces", month, service_name),
         "failed traces of a model": listed("traces", month, model, {"status": "error"}),
         "sessions": listed("sessions", week),
