@@ -14,6 +14,7 @@ from psycopg import sql
 from observatory_store import (
     LogFilter,
     Payload,
+    SessionFilter,
     SpanFilter,
     Store,
     TimeRange,
@@ -174,6 +175,76 @@ async def test_hot_queries_read_little(filled: str, pool_type: type[ExplainingPo
             assert 0 < read <= most, (name, read, json.dumps(explaining.plans, indent=1))
             for plan in explaining.plans:
                 assert not scanned_whole(plan), (name, scanned_whole(plan))
+
+
+@pytest.mark.parametrize("pool_type", [ExplainingPool, PreparedPool])
+async def test_sessions_and_users_are_found_by_index(
+    database_url: str, pool_type: type[ExplainingPool]
+) -> None:
+    """A conversation of five traces must not cost what the month does that it lies in, nor a page
+    of conversations, however far back that is.
+    """
+    month = TimeRange(NOON - timedelta(days=20), NOON)
+    async with Store.open(database_url) as store:
+        await store.write_spans(
+            [
+                span(
+                    n,
+                    start_time=NOON - timedelta(minutes=4 * n),
+                    session_id=f"s{n // 5}",
+                    user_id=f"u{n % 500}",
+                    request_model="gpt-4o" if n % 3 else "o3",
+                )
+                for n in range(1, 6001)
+            ]
+        )
+        await store.write_spans(
+            [span(9000, trace_id=f"{77:032x}", start_time=NOON - timedelta(days=9), user_id="u4")]
+        )
+    query(database_url, "ANALYZE")
+    async with open_pool(database_url) as pool:
+        explaining = pool_type(pool)
+        store = Store(explaining, None, 1, None)  # type: ignore[arg-type]
+        cursor = None
+        for _ in range(3):
+            page = await store.analytics.sessions(month, limit=300, cursor=cursor)
+            cursor = page.next_cursor
+        asked: dict[str, tuple[Any, int, int]] = {
+            "session": (lambda: store.traces.list(month, TraceFilter(session="s800")), 5, 50),
+            "user": (lambda: store.traces.list(month, TraceFilter(user="u4")), 13, 150),
+            "both": (
+                lambda: store.traces.list(month, TraceFilter(session="s700", user="u4")),
+                1,
+                50,
+            ),
+            "user's model": (
+                lambda: store.traces.list(month, TraceFilter(user="u7", model="o3")),
+                4,
+                100,
+            ),
+            "nobody": (lambda: store.traces.list(month, TraceFilter(user="nobody")), 0, 10),
+            "sessions": (lambda: store.analytics.sessions(month, limit=20), 20, 700),
+            "sessions, later": (
+                lambda: store.analytics.sessions(month, limit=20, cursor=cursor),
+                20,
+                700,
+            ),
+            "sessions of a user": (
+                lambda: store.analytics.sessions(month, SessionFilter(user="u9"), limit=20),
+                12,
+                300,
+            ),
+            "one session": (
+                lambda: store.analytics.sessions(month, SessionFilter(session="s800"), limit=20),
+                1,
+                100,
+            ),
+        }
+        for name, (ask, items, most) in asked.items():
+            explaining.plans.clear()
+            assert len((await ask()).items) == items, name
+            read = sum(map(rows_read, explaining.plans))
+            assert read <= most, (name, read, json.dumps(explaining.plans, indent=1))
 
 
 @pytest.mark.parametrize("pool_type", [ExplainingPool, PreparedPool])

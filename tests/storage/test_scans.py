@@ -79,7 +79,7 @@ async def test_a_filter_that_fits_nothing_is_answered_in_parts(database_url: str
         await store.write_logs([log(time=RECENT - timedelta(minutes=n)) for n in range(1, 201)])
         asked: dict[str, Ask] = {
             "spans": lambda c: store.spans.list(RANGE, SpanFilter(user="x"), limit=5, cursor=c),
-            "traces": lambda c: store.traces.list(RANGE, TraceFilter(user="x"), limit=5, cursor=c),
+            "traces": lambda c: store.traces.list(RANGE, TraceFilter(model="x"), limit=5, cursor=c),
             "tag": lambda c: store.traces.list(RANGE, TraceFilter(tags=("a=b",)), cursor=c),
             "attribute": lambda c: store.traces.list(
                 RANGE, TraceFilter(attributes=(("a", "b"),)), cursor=c
@@ -95,6 +95,9 @@ async def test_a_filter_that_fits_nothing_is_answered_in_parts(database_url: str
 
 MATCHING: list[TraceFilter] = [
     TraceFilter(user="ann"),
+    TraceFilter(user="bob"),
+    TraceFilter(user="bob", tags=("team=a",)),
+    TraceFilter(user="bob", q="needle"),
     TraceFilter(tags=("team=a",)),
     TraceFilter(attributes=(("kind", "rare"),)),
     TraceFilter(q="needle"),
@@ -138,7 +141,7 @@ async def test_parts_together_are_the_whole(database_url: str, where: TraceFilte
     expected = [
         one
         for one in everything
-        if (where.user is None or one.user_id == where.user)
+        if (where.user is None or has(one.trace_id, lambda s: s.user_id == where.user))
         and (not where.tags or has(one.trace_id, lambda s: s.tags == where.tags))
         and (not where.attributes or has(one.trace_id, lambda s: s.attributes["kind"] == "rare"))
         and (where.q is None or has(one.trace_id, lambda s: s.payload == NEEDLE))

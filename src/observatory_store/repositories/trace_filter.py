@@ -20,7 +20,9 @@ class TraceFilter(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     provider: str | None = None
     user: str | None = None
+    """At least one span has this user."""
     session: str | None = None
+    """At least one span has this session."""
     environment: str | None = None
     tags: tuple[str, ...] = ()
     """Each ``key=value``; one span must have them all."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, LiteralString
 
+import msgspec
+
 from observatory_store.repositories.page import TimeRange
 from observatory_store.repositories.scan import (
     MOST_ROWS,
@@ -25,8 +27,28 @@ from observatory_store.sql import load
 
 _SQL = load("reading")
 _NO_END: Final = datetime(9999, 1, 1, tzinfo=UTC)
+_MOST_LATER: Final = 10_000
+"""Days of traces after a window that are read, for those of its traces that go on."""
 _REACH: Final = 1000
 """Payloads after a window that are read as they lie; later ones of its traces are looked up."""
+_OF_SESSION: Final[tuple[LiteralString, LiteralString]] = (
+    "hashtextextended(d.session_id, 0) = hashtextextended({}, 0) AND d.session_id = {}",
+    "d.other_sessions IS NOT NULL AND {} = ANY (d.other_sessions)",
+)
+_OF_USER: Final[tuple[LiteralString, LiteralString]] = (
+    "hashtextextended(d.user_id, 0) = hashtextextended({}, 0) AND d.user_id = {}",
+    "d.other_users IS NOT NULL AND {} = ANY (d.other_users)",
+)
+"""Days whose least name this is, and days where it is one of the others."""
+# Without OFFSET the planner would begin with these days, and sort all traces that have them.
+_HAS_SESSION: Final[LiteralString] = (
+    "EXISTS (SELECT FROM observatory.trace_days AS d WHERE d.project_id = t.project_id"
+    " AND d.trace_id = t.trace_id AND (d.session_id = {} OR {} = ANY (d.other_sessions)) OFFSET 0)"
+)
+_HAS_USER: Final[LiteralString] = (
+    "EXISTS (SELECT FROM observatory.trace_days AS d WHERE d.project_id = t.project_id"
+    " AND d.trace_id = t.trace_id AND (d.user_id = {} OR {} = ANY (d.other_users)) OFFSET 0)"
+)
 
 
 class Search:
@@ -39,6 +61,11 @@ class Search:
         self._session = session
         self._start = range_.start
         self._where = where
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether only some of what is looked at is asked for."""
+        return self._where != TraceFilter()
 
     async def floor_of(self, time: datetime, size: int) -> datetime | None:
         """Return the start of the nth trace before a time."""
@@ -62,6 +89,44 @@ class Search:
 
     async def _records(self, query: LiteralString, conditions: Where) -> Sequence[Any]:
         return await self._session.fetch(conditions.into(query), *conditions.arguments)
+
+
+class SearchByName(Search):
+    """Traces of a session or a user, to which indexes of their days lead."""
+
+    def __init__(self, session: Session, range_: TimeRange, where: TraceFilter) -> None:
+        if where.session is not None:
+            self._name, self._least, self._others = where.session, *_OF_SESSION
+            where = msgspec.structs.replace(where, session=None)
+        elif where.user is not None:
+            self._name, self._least, self._others = where.user, *_OF_USER
+            where = msgspec.structs.replace(where, user=None)
+        super().__init__(session, range_, where)
+
+    async def floor_of(self, time: datetime, size: int) -> datetime | None:
+        """Return the start of the nth day of a trace that may have the name, before a time."""
+        conditions = Where(self._session.project_id, self._start, time, size)
+        self._add_least(conditions)
+        return await self._session.fetch_time(
+            conditions.into(_SQL["floor_of_named_traces"]), *conditions.arguments
+        )
+
+    async def between(self, floor: datetime, before: Key, rows: int) -> Sequence[Any]:
+        """Return traces that began from a time on, before a key."""
+        conditions = self._conditions(floor, *before, rows)
+        self._add_least(conditions)
+        conditions.add(self._others, self._name, mark="others")
+        return await self._records(_SQL["list_named_traces"], conditions)
+
+    async def is_near(self, time: datetime) -> bool:
+        """Return whether so few days after a time may have the name that all can be read."""
+        conditions = Where(self._session.project_id, time, _MOST_LATER)
+        self._add_least(conditions)
+        (found,) = await self._records(_SQL["count_later_days"], conditions)
+        return bool(found["count"] < _MOST_LATER)
+
+    def _add_least(self, conditions: Where) -> None:
+        conditions.add(self._least, self._name, self._name, mark="least")
 
 
 class SearchBySpans(Search):
@@ -129,8 +194,10 @@ def _add_conditions(conditions: Where, where: TraceFilter) -> None:
         conditions.add("(t.error_count > 0) = {}", where.status == "error")
     conditions.add_if("{} = ANY (t.models)", where.model)
     conditions.add_if("{} = ANY (t.providers)", where.provider)
-    conditions.add_if("t.user_id = {}", where.user)
-    conditions.add_if("t.session_id = {}", where.session)
+    if where.user is not None:
+        conditions.add(_HAS_USER, where.user, where.user)
+    if where.session is not None:
+        conditions.add(_HAS_SESSION, where.session, where.session)
     conditions.add_if("t.environment = {}", where.environment)
     if where.min_duration_ms is not None:
         conditions.add("t.duration_us >= {}", round(where.min_duration_ms * 1000))

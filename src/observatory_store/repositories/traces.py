@@ -26,6 +26,7 @@ from observatory_store.repositories.text_query import parse
 from observatory_store.repositories.trace_filter import TraceFilter
 from observatory_store.repositories.trace_search import (
     Search,
+    SearchByName,
     SearchByPayloads,
     SearchBySpans,
 )
@@ -132,14 +133,14 @@ class TraceRepository(Session):
         before: Key = (range_.end, *_LEAST)
         if cursor is not None:
             before = tuple(decode_cursor(cursor, scope, datetime, str))
-        search = await self._search(range_, where)
+        search = await self._search(range_, where, before[0])
         found = await scan(
             search.floor_of,
             search.between,
             start=range_.start,
             before=before,
             least=_LEAST,
-            sizes=search.windows(first_window(limit, filtered=where != TraceFilter()), search.most),
+            sizes=search.windows(first_window(limit, filtered=search.is_filtered), search.most),
             rows=limit + 1,
             indexed_floor=search.indexed_floor,
         )
@@ -147,11 +148,15 @@ class TraceRepository(Session):
         keys = [(t.start_time, t.trace_id) for t in traces]
         return paginate(traces, limit, scope, keys, found.stopped)
 
-    async def _search(self, range_: TimeRange, where: TraceFilter) -> Search:
+    async def _search(self, range_: TimeRange, where: TraceFilter, before: datetime) -> Search:
         if where.q is not None:
             return SearchByPayloads(self, range_, where, await parse(self, where.q))
         if where.tags or where.attributes:
             return SearchBySpans(self, range_, where)
+        if where.session is not None or where.user is not None:
+            by_name = SearchByName(self, range_, where)
+            if await by_name.is_near(before):
+                return by_name
         return Search(self, range_, where)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, LiteralString, TypeAlias
+from typing import Any, Literal, LiteralString, TypeAlias, get_args
 
-Mark: TypeAlias = Literal["where", "facts"]
+Mark: TypeAlias = Literal["where", "facts", "least", "others"]
 """Where in the query a condition belongs: at the comment with this word."""
 
 
@@ -20,7 +20,7 @@ class Where:
 
     def __init__(self, *arguments: Any) -> None:  # noqa: ANN401 - query parameters
         self.arguments: list[Any] = list(arguments)
-        self._conditions: dict[Mark, list[str]] = {"where": [], "facts": []}
+        self._conditions: dict[Mark, list[str]] = {mark: [] for mark in get_args(Mark)}
 
     def add(
         self,

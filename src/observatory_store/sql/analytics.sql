@@ -230,30 +230,63 @@ SELECT
     AND u.status = 'error'
 
 -- name: sessions
+-- The newest trace of each session is found by walking the traces from the newest on, as far as the
+-- page goes; then the sessions of the page are added up.
+WITH latest AS MATERIALIZED (
+    SELECT d.session_id, d.first_start
+    FROM (
+        SELECT t.project_id, t.session_id, t.first_start, t.trace_id
+        FROM observatory.trace_days AS t
+        -- No condition on the day, as in list_traces.
+        WHERE t.project_id = $1
+            AND t.first_start >= $2
+            AND t.first_start <= $4
+            AND (t.first_start, t.session_id) < ($4, $5::text)
+            AND t.session_id IS NOT NULL
+            /* where */
+    ) AS d
+    WHERE NOT EXISTS (
+        SELECT
+        FROM observatory.trace_days AS t
+        WHERE t.project_id = d.project_id
+            AND hashtextextended(t.session_id, 0) = hashtextextended(d.session_id, 0)
+            AND t.session_id = d.session_id
+            AND t.first_start >= d.first_start
+            AND t.first_start < $3
+            AND (t.first_start, t.trace_id) > (d.first_start, d.trace_id)
+            AND t.day BETWEEN ($2 AT TIME ZONE 'UTC')::date AND ($3 AT TIME ZONE 'UTC')::date
+            /* where */
+    )
+    ORDER BY d.first_start DESC, d.session_id DESC
+    LIMIT $6
+)
 SELECT
-    t.session_id AS session,
-    min(t.first_start) AS start_time,
-    max(t.last_end) AS end_time,
-    max(t.first_start) AS last_start,
-    encode(convert_to(t.session_id, 'UTF8'), 'hex') AS key,
-    count(DISTINCT t.trace_id) AS traces,
-    sum(t.span_count)::bigint AS spans,
-    sum(t.inference_count)::bigint AS requests,
-    sum(t.error_count)::bigint AS errors,
-    sum(t.unpriced_count)::bigint AS unpriced_requests,
-    sum(t.input_tokens)::bigint AS input_tokens,
-    sum(t.output_tokens)::bigint AS output_tokens,
-    sum(t.cost_usd) AS cost_usd,
-    min(t.user_id) AS "user",
-    observatory_private.union_sorted_agg(t.models) AS models
-FROM observatory.trace_days AS t
-WHERE t.project_id = $1
-    AND t.first_start >= $2
-    AND t.first_start < $3
-    AND t.day BETWEEN ($2 AT TIME ZONE 'UTC')::date AND ($3 AT TIME ZONE 'UTC')::date
-    AND t.session_id IS NOT NULL
-    /* where */
-GROUP BY t.session_id
-HAVING $4::timestamptz IS NULL OR (max(t.first_start), t.session_id) < ($4, $5::text)
-ORDER BY max(t.first_start) DESC, t.session_id DESC
-LIMIT $6
+    latest.session_id AS session,
+    latest.first_start AS last_start,
+    encode(convert_to(latest.session_id, 'UTF8'), 'hex') AS key,
+    totals.*
+FROM latest
+CROSS JOIN LATERAL (
+    SELECT
+        min(t.first_start) AS start_time,
+        max(t.last_end) AS end_time,
+        count(DISTINCT t.trace_id) AS traces,
+        sum(t.span_count)::bigint AS spans,
+        sum(t.inference_count)::bigint AS requests,
+        sum(t.error_count)::bigint AS errors,
+        sum(t.unpriced_count)::bigint AS unpriced_requests,
+        sum(t.input_tokens)::bigint AS input_tokens,
+        sum(t.output_tokens)::bigint AS output_tokens,
+        sum(t.cost_usd) AS cost_usd,
+        min(t.user_id) AS "user",
+        observatory_private.union_sorted_agg(t.models) AS models
+    FROM observatory.trace_days AS t
+    WHERE t.project_id = $1
+        AND hashtextextended(t.session_id, 0) = hashtextextended(latest.session_id, 0)
+        AND t.session_id = latest.session_id
+        AND t.first_start >= $2
+        AND t.first_start < $3
+        AND t.day BETWEEN ($2 AT TIME ZONE 'UTC')::date AND ($3 AT TIME ZONE 'UTC')::date
+        /* where */
+) AS totals
+ORDER BY latest.first_start DESC, latest.session_id DESC

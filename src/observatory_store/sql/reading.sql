@@ -134,6 +134,110 @@ WHERE t.start_time >= page.first_start
 ORDER BY page.first_start DESC, page.trace_id DESC
 LIMIT $5
 
+-- name: floor_of_named_traces
+-- The later one of the $4th newest day of a trace that has the name, and of the $4th that has several.
+SELECT max(d.first_start)
+FROM (
+    (
+        SELECT d.first_start
+        FROM observatory.trace_days AS d
+        WHERE d.project_id = $1
+            AND d.first_start >= $2
+            AND d.first_start < $3
+            /* least */
+        ORDER BY d.first_start DESC
+        OFFSET $4::integer - 1
+        LIMIT 1
+    )
+    UNION ALL
+    (
+        SELECT d.first_start
+        FROM observatory.trace_days AS d
+        WHERE d.project_id = $1
+            AND d.first_start >= $2
+            AND d.first_start < $3
+            AND (d.other_users IS NOT NULL OR d.other_sessions IS NOT NULL)
+        ORDER BY d.first_start DESC
+        OFFSET $4::integer - 1
+        LIMIT 1
+    )
+) AS d
+
+-- name: count_later_days
+-- What list_named_traces reads after its window: $3 at most, of each kind.
+SELECT count(*)
+FROM (
+    (
+        SELECT
+        FROM observatory.trace_days AS d
+        WHERE d.project_id = $1
+            AND d.first_start > $2
+            /* least */
+        LIMIT $3
+    )
+    UNION ALL
+    (
+        SELECT
+        FROM observatory.trace_days AS d
+        WHERE d.project_id = $1
+            AND d.first_start > $2
+            AND (d.other_users IS NOT NULL OR d.other_sessions IS NOT NULL)
+        LIMIT $3
+    )
+) AS d
+
+-- name: list_named_traces
+-- Of a trace that began in the window, the first day with the name may be a later one.
+WITH found AS (
+    SELECT d.trace_id
+    FROM observatory.trace_days AS d
+    WHERE d.project_id = $1
+        AND d.first_start >= $2
+        AND d.first_start <= $3
+        /* least */
+    UNION
+    SELECT d.trace_id
+    FROM observatory.trace_days AS d
+    WHERE d.project_id = $1
+        AND d.first_start >= $2
+        AND d.first_start <= $3
+        /* others */
+    UNION
+    SELECT d.trace_id
+    FROM (
+        SELECT d.trace_id
+        FROM observatory.trace_days AS d
+        WHERE d.project_id = $1
+            AND d.first_start > $3
+            /* least */
+        UNION
+        SELECT d.trace_id
+        FROM observatory.trace_days AS d
+        WHERE d.project_id = $1
+            AND d.first_start > $3
+            /* others */
+    ) AS d
+    JOIN observatory.trace_days AS began USING (trace_id)
+    WHERE began.project_id = $1
+        AND began.first_start >= $2
+        AND began.first_start <= $3
+        AND began.day BETWEEN ($2 AT TIME ZONE 'UTC')::date AND ($3 AT TIME ZONE 'UTC')::date
+)
+SELECT t.*
+FROM found
+CROSS JOIN LATERAL (
+    SELECT merged.*
+    FROM observatory.traces AS merged
+    WHERE merged.project_id = $1
+        AND merged.trace_id = found.trace_id
+    OFFSET 0
+) AS t
+WHERE t.start_time >= $2
+    AND (t.start_time, t.trace_id) < ($3, $4)
+    /* where */
+ORDER BY t.start_time DESC, t.trace_id DESC
+LIMIT $5
+
 -- name: reach_of_spans
 -- The start of the $3th span from $2 on.
 SELECT s.start_time

@@ -74,6 +74,20 @@ ON CONFLICT (project_id, trace_id, day) DO UPDATE SET
     environment = least(t.environment COLLATE "C", excluded.environment COLLATE "C"),
     user_id = least(t.user_id COLLATE "C", excluded.user_id COLLATE "C"),
     session_id = least(t.session_id COLLATE "C", excluded.session_id COLLATE "C"),
+    other_users = CASE
+        WHEN coalesce(t.other_users, excluded.other_users) IS NOT NULL
+            OR t.user_id <> excluded.user_id
+            THEN observatory_private.others_of(
+                t.other_users || excluded.other_users || t.user_id || excluded.user_id
+            )
+    END,
+    other_sessions = CASE
+        WHEN coalesce(t.other_sessions, excluded.other_sessions) IS NOT NULL
+            OR t.session_id <> excluded.session_id
+            THEN observatory_private.others_of(
+                t.other_sessions || excluded.other_sessions || t.session_id || excluded.session_id
+            )
+    END,
     span_count = t.span_count + excluded.span_count,
     error_count = t.error_count + excluded.error_count,
     inference_count = t.inference_count + excluded.inference_count,

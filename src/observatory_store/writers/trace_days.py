@@ -22,6 +22,8 @@ COLUMNS = (
     "environment",
     "user_id",
     "session_id",
+    "other_users",
+    "other_sessions",
     "span_count",
     "error_count",
     "inference_count",
@@ -35,6 +37,9 @@ COLUMNS = (
     "providers",
     "models",
 )
+
+_MOST_OTHERS = 100
+"""Users, or sessions, of a trace beside the least: so many are kept, that a row stays small."""
 
 _PARENT_IS_REMOTE = 0x300
 """Bits 8 and 9 of a span's flags: it is known whether the parent is remote, and it is."""
@@ -62,10 +67,10 @@ class TraceDay:
         "providers",
         "reasoning_tokens",
         "root",
-        "session_id",
+        "sessions",
         "span_count",
         "unpriced_count",
-        "user_id",
+        "users",
     )
 
     def __init__(self, start: datetime, end: datetime, root: _Root) -> None:
@@ -73,8 +78,8 @@ class TraceDay:
         self.last_end = end
         self.root = root
         self.environment: str | None = None
-        self.user_id: str | None = None
-        self.session_id: str | None = None
+        self.users: set[str] = set()
+        self.sessions: set[str] = set()
         self.span_count = 0
         self.error_count = 0
         self.inference_count = 0
@@ -143,9 +148,9 @@ class TraceDays:
         if span.environment is not None:
             day.environment = _least(day.environment, span.environment)
         if span.user_id is not None:
-            day.user_id = _least(day.user_id, span.user_id)
+            day.users.add(span.user_id)
         if span.session_id is not None:
-            day.session_id = _least(day.session_id, span.session_id)
+            day.sessions.add(span.session_id)
         if span.is_inference:
             day.add_call(span)
 
@@ -158,8 +163,17 @@ def _least(one: str | None, other: str) -> str:
     return other if one is None or other < one else one
 
 
+def _least_and_others(names: set[str]) -> tuple[str | None, list[str] | None]:
+    if not names:
+        return None, None
+    least, *others = sorted(names)
+    return least, others[:_MOST_OTHERS] or None
+
+
 def _record(key: _Key, day: TraceDay) -> tuple[Any, ...]:
     rank, start, span_id, name, service_name = day.root
+    user_id, other_users = _least_and_others(day.users)
+    session_id, other_sessions = _least_and_others(day.sessions)
     return (
         *key,
         day.first_start,
@@ -170,8 +184,10 @@ def _record(key: _Key, day: TraceDay) -> tuple[Any, ...]:
         name,
         service_name,
         day.environment,
-        day.user_id,
-        day.session_id,
+        user_id,
+        session_id,
+        other_users,
+        other_sessions,
         day.span_count,
         day.error_count,
         day.inference_count,

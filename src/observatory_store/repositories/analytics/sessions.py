@@ -24,7 +24,7 @@ from observatory_store.repositories.where import Where
 
 MOST_SESSIONS = 1000
 MOST_OF_SESSIONS = timedelta(days=31)
-"""All traces of the range are read."""
+"""All traces of the page's sessions are read; where few fit the filter, all of the range."""
 
 
 class SessionFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ async def sessions(
             check_text(name, value)
     check_range(range_, MOST_OF_SESSIONS)
     scope = scope_of("sessions", range_, where)
-    before, before_session = None, None
+    before, before_session = range_.end, ""
     if cursor is not None:
         before, key = decode_cursor(cursor, scope, datetime, str)
         try:
@@ -88,8 +88,13 @@ async def sessions(
     conditions = Where(
         reader.project_id, range_.start, range_.end, before, before_session, limit + 1
     )
-    conditions.add_if("t.session_id = {}", where.session)
-    conditions.add_if("t.user_id = {}", where.user)
+    for condition, name in (
+        ("hashtextextended(t.session_id, 0) = hashtextextended({}, 0)", where.session),
+        ("t.session_id = {}", where.session),
+        ("hashtextextended(t.user_id, 0) = hashtextextended({}, 0)", where.user),
+        ("t.user_id = {}", where.user),
+    ):
+        conditions.add_if(condition, name)
     conditions.add_if("t.service_name = {}", where.service)
     conditions.add_if("t.environment = {}", where.environment)
     conditions.add_if("{} = ANY (t.models)", where.model)
