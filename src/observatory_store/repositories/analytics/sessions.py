@@ -88,13 +88,13 @@ async def sessions(
     conditions = Where(
         reader.project_id, range_.start, range_.end, before, before_session, limit + 1
     )
-    for condition, name in (
+    for condition, wanted in (
         ("hashtextextended(t.session_id, 0) = hashtextextended({}, 0)", where.session),
         ("t.session_id = {}", where.session),
         ("hashtextextended(t.user_id, 0) = hashtextextended({}, 0)", where.user),
         ("t.user_id = {}", where.user),
     ):
-        conditions.add_if(condition, name)
+        conditions.add_if(condition, wanted)
     conditions.add_if("t.service_name = {}", where.service)
     conditions.add_if("t.environment = {}", where.environment)
     conditions.add_if("{} = ANY (t.models)", where.model)
