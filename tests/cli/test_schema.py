@@ -111,3 +111,19 @@ def test_a_rehearsal_and_a_plan(
     assert row == (0,)
     command("schema", "apply")
     assert command("schema", "plan").out == "nothing to apply\n"
+
+
+@pytest.mark.editions("postgres", "community")
+def test_promote(on_database: Command, edition: str) -> None:
+    """A deploy may run it each time; a server that has nothing to offer is told."""
+    outcome = on_database("schema", "promote", "--yes")
+    if edition == "postgres":
+        assert outcome.code == 2
+        assert "no TimescaleDB" in outcome.err
+    else:
+        assert (outcome.code, outcome.out) == (
+            0,
+            "nothing to promote: the database is built for community already\n",
+        )
+        planned = on_database("schema", "promote", "--dry-run", "--json")
+        assert planned.json["before"] == planned.json["after"] == "community"

@@ -80,6 +80,13 @@ class Server:
         self._run("CREATE DATABASE {} TEMPLATE template0", name)
         return self._database_url(name)
 
+    def create_like(self, url: str) -> str:
+        """Create a copy of a database that nobody is connected to, and return its URL."""
+        name, template = _name(), urlsplit(url).path.lstrip("/")
+        self._let_go(template)
+        self._run("CREATE DATABASE {} TEMPLATE {}", name, template)
+        return self._database_url(name)
+
     def drop(self, url: str) -> None:
         """Drop a database that this created, whoever is connected to it."""
         name = urlsplit(url).path.lstrip("/")

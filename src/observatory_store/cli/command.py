@@ -25,6 +25,7 @@ from observatory_store.cli import (
     models,
     prices,
     projects,
+    promote,
     recost,
     rollups,
     schema,
@@ -51,6 +52,7 @@ application = typer.Typer(
 application.command("serve")(serve.serve)
 application.command("dev")(dev.dev)
 application.command("demo")(demo.demo)
+schema.verbs.command("promote")(promote.promote)
 application.add_typer(schema.verbs, name="schema")
 application.command("doctor")(doctor.doctor)
 application.command("maintain")(maintain.maintain)

@@ -123,7 +123,7 @@ def rollback(
         typer.echo("This will be lost:")
         print_table(
             ("relation", "rows", "size", "migration"),
-            [(_name(loss), loss.rows, _size(loss.bytes), loss.migration) for loss in lost],
+            [(_name(loss), loss.rows, size(loss.bytes), loss.migration) for loss in lost],
             "",
         )
     if dry_run:
@@ -131,7 +131,7 @@ def rollback(
         return
     if lost:
         what = f"all migrations after {to}" if to else f"the last {steps or 1} migrations"
-        _confirm(f"Undo {what}?", yes=yes)
+        confirm(f"Undo {what}?", yes=yes)
     undone = found.rollback(steps=steps or 1, to=to, export_to=export_to, progress=typer.echo)
     typer.echo(f"{len(undone)} migrations rolled back" if undone else "nothing to roll back")
 
@@ -200,7 +200,7 @@ def unlock(*, yes: Yes = False, database_url: DatabaseUrl = None) -> None:
         return
     for holder in holders:
         typer.echo(visible(f"held by {holder}"))
-    _confirm("End this?", yes=yes)
+    confirm("End this?", yes=yes)
     found.unlock(holders)
     typer.echo("unlocked")
 
@@ -210,7 +210,8 @@ def migrator(database_url: str | None) -> Migrator:
     return Migrator(read_settings(database_url=database_url).database_url.get_secret_value())
 
 
-def _confirm(question: str, *, yes: bool) -> None:
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask, unless the answer was given; no ends the program."""
     if yes:
         return
     if not sys.stdin.isatty():
@@ -218,12 +219,13 @@ def _confirm(question: str, *, yes: bool) -> None:
     typer.confirm(question, abort=True)
 
 
+def size(bytes_: int | None) -> Amount | None:
+    """Return a size in MiB; None stays None."""
+    return None if bytes_ is None else Amount(f"{bytes_ / 2**20:,.1f} MiB")
+
+
 def _name(loss: Loss) -> str:
     return loss.relation + (f".{loss.column}" if loss.column else "")
-
-
-def _size(size: int | None) -> Amount | None:
-    return None if size is None else Amount(f"{size / 2**20:,.1f} MiB")
 
 
 def _print_plan(planned: list[PlannedStatement]) -> None:

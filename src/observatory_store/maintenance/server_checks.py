@@ -83,8 +83,7 @@ async def check_edition(connection: Connection, server: Server) -> list[Finding]
             warning(
                 "edition",
                 f"The database was built for {built}, and the server can do {detected} now.",
-                "Nothing is wrong; promote the database once this version has "
-                "`observatory-store schema promote`.",
+                "Nothing is wrong; run `observatory-store schema promote` to make use of it.",
             )
         ]
     if server.preloaded and not server.timescaledb and server.available:
@@ -93,7 +92,7 @@ async def check_edition(connection: Connection, server: Server) -> list[Finding]
                 "edition",
                 f"The database was built for {built}, and the server has TimescaleDB "
                 f"{server.available} ready.",
-                "For a new database, run CREATE EXTENSION timescaledb before the migrations.",
+                "Run `observatory-store schema promote` to make use of it.",
             )
         ]
     return [ok("edition", f"The database was built for {built}, which is what the server can do.")]

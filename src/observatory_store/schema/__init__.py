@@ -4,6 +4,7 @@ from observatory_store.schema.lock import Holder
 from observatory_store.schema.losses import Loss
 from observatory_store.schema.migrator import Migrator
 from observatory_store.schema.plan import PlannedEffect, PlannedStatement
+from observatory_store.schema.promotion import CopiedRelation, Promotion
 from observatory_store.schema.rehearsal import RehearsedStep
 from observatory_store.schema.source import migrations_folder
 from observatory_store.schema.status import MigrationStatus, SchemaStatus, State
@@ -12,6 +13,7 @@ from observatory_store.schema.template import new_migration
 from observatory_store.schema.verify import Divergence
 
 __all__ = [
+    "CopiedRelation",
     "Divergence",
     "Holder",
     "Loss",
@@ -20,6 +22,7 @@ __all__ = [
     "Patience",
     "PlannedEffect",
     "PlannedStatement",
+    "Promotion",
     "RehearsedStep",
     "SchemaStatus",
     "State",

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from observatory_store.database import with_database
 from observatory_store.errors import InvalidInputError
-from observatory_store.schema import losses, preflight, records, rehearsal, step
+from observatory_store.schema import losses, preflight, promotion, records, rehearsal, step
 from observatory_store.schema.connection import Connection, connect
 from observatory_store.schema.lock import Holder, Progress, hold_lock, read_holders, release
 from observatory_store.schema.plan import PlannedStatement, make_plan
+from observatory_store.schema.promotion import Promotion
 from observatory_store.schema.rehearsal import RehearsedStep
 from observatory_store.schema.selection import to_roll_back, up_to
 from observatory_store.schema.source import Migration, read_migrations
@@ -183,6 +184,39 @@ class Migrator:
         """Return the data that such a rollback would drop. Writes nothing, and raises as it."""
         with connect(self._url, "rollback", reads_only=True) as connection:
             return losses.find_losses(connection, self._to_roll_back(connection, steps, to))
+
+    def plan_promotion(self) -> Promotion:
+        """Return what ``promote`` would do, and how large that is. Writes nothing.
+
+        Raises:
+            MigrationError: there is nothing to promote to, something is in the way, or migrations
+                are pending.
+
+        """
+        with connect(self._url, "promote") as connection:
+            status = read_status(connection, self._migrations)
+            preflight.check_rights(connection, status)
+            return promotion.plan(connection, self._migrations, status)
+
+    def promote(self, *, progress: Progress = _silent) -> Promotion:
+        """Bring the database up to what its server has come to offer; return what was done.
+
+        Others may write and read meanwhile. A run that was stopped goes on where it was.
+
+        Raises:
+            UnavailableError: the database cannot be reached; what was done stays done.
+            MigrationError: as ``plan_promotion``; or a statement failed, or a lock was not to be
+                had, and then the database is as usable as before.
+
+        """
+        with self._locked("promote", progress) as connection:
+            return promotion.promote(
+                connection,
+                self._migrations,
+                read_status(connection, self._migrations),
+                patience=self._patience,
+                progress=progress,
+            )
 
     def reapply(self, id_: str, *, progress: Progress = _silent) -> Step:
         """Run an applied migration again, as its file is now, and record its checksum.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from psycopg import errors
@@ -54,35 +55,57 @@ def run(
 
     """
     begun = time.monotonic()
+    attempt = _in_one_transaction if migration.transactional else _one_by_one
+    retries = patiently(
+        connection,
+        f"migration {migration.id}",
+        partial(attempt, connection, statements, record),
+        patience=patience,
+        progress=progress,
+    )
+    return Step(id=migration.id, seconds=round(time.monotonic() - begun, 3), retries=retries)
+
+
+def patiently(
+    connection: Connection,
+    what: str,
+    attempt: Callable[[], None],
+    *,
+    patience: Patience,
+    progress: Progress,
+) -> int:
+    """Attempt it again and again while a lock that it needs is not to be had; return the retries.
+
+    Raises:
+        UnavailableError: the connection was lost; the transaction is undone.
+        MigrationError: a statement failed, or a lock was not to be had; so is the transaction.
+
+    """
+    begun = time.monotonic()
     retries, pause = 0, _FIRST_PAUSE_SECONDS
     timeout = f"{max(1, round(patience.lock_timeout_seconds * 1000))}ms"
     connection.execute(f"SET lock_timeout = '{timeout}'".encode())
-    attempt = _in_one_transaction if migration.transactional else _one_by_one
     while True:
         try:
-            with explained(f"migration {migration.id}"):
-                attempt(connection, statements, record)
+            with explained(what):
+                attempt()
         except MigrationError as error:
             waited = time.monotonic() - begun
             if not isinstance(error.__cause__, _PASSING):
                 raise
             if waited + pause > patience.lock_wait_seconds:
                 raise MigrationError(
-                    f"migration {migration.id}: no lock within {waited:.0f} s "
-                    f"({said(error.__cause__)}); {_users(connection)}. It is undone: run it again "
-                    "when they are done"
+                    f"{what}: no lock within {waited:.0f} s ({said(error.__cause__)}); "
+                    f"{_users(connection)}. It is undone: run it again when they are done"
                 ) from error.__cause__
             retries += 1
             progress(
-                f"{migration.id} steps back for {pause:g} s: {said(error.__cause__)}; "
-                f"{_users(connection)}"
+                f"{what} steps back for {pause:g} s: {said(error.__cause__)}; {_users(connection)}"
             )
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         else:
-            return Step(
-                id=migration.id, seconds=round(time.monotonic() - begun, 3), retries=retries
-            )
+            return retries
 
 
 def _in_one_transaction(

@@ -138,26 +138,33 @@ SELECT count(*) FROM drop_chunks($1::regclass, older_than => $2::timestamptz)
 SELECT count(*) FROM drop_chunks($1::regclass, older_than => ($2::timestamptz AT TIME ZONE 'UTC')::date)
 
 -- name: delete_spans
+-- The time once more, in this and the next four: if the table becomes a hypertable meanwhile, rows of
+-- several chunks have the same ctid.
 DELETE FROM observatory.spans
-WHERE ctid = ANY (ARRAY(SELECT ctid FROM observatory.spans WHERE start_time < $1 LIMIT $2))
+WHERE start_time < $1
+    AND ctid = ANY (ARRAY(SELECT ctid FROM observatory.spans WHERE start_time < $1 LIMIT $2))
 
 -- name: delete_span_payloads
 DELETE FROM observatory.span_payloads
-WHERE ctid = ANY (ARRAY(SELECT ctid FROM observatory.span_payloads WHERE start_time < $1 LIMIT $2))
+WHERE start_time < $1
+    AND ctid = ANY (ARRAY(SELECT ctid FROM observatory.span_payloads WHERE start_time < $1 LIMIT $2))
 
 -- name: delete_trace_days
 DELETE FROM observatory.trace_days
-WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM observatory.trace_days
-    WHERE day < ($1::timestamptz AT TIME ZONE 'UTC')::date LIMIT $2))
+WHERE day < ($1::timestamptz AT TIME ZONE 'UTC')::date
+    AND ctid = ANY (ARRAY(
+        SELECT ctid FROM observatory.trace_days
+        WHERE day < ($1::timestamptz AT TIME ZONE 'UTC')::date LIMIT $2))
 
 -- name: delete_metric_points
 DELETE FROM observatory.metric_points
-WHERE ctid = ANY (ARRAY(SELECT ctid FROM observatory.metric_points WHERE time < $1 LIMIT $2))
+WHERE time < $1
+    AND ctid = ANY (ARRAY(SELECT ctid FROM observatory.metric_points WHERE time < $1 LIMIT $2))
 
 -- name: delete_logs
 DELETE FROM observatory.logs
-WHERE ctid = ANY (ARRAY(SELECT ctid FROM observatory.logs WHERE time < $1 LIMIT $2))
+WHERE time < $1
+    AND ctid = ANY (ARRAY(SELECT ctid FROM observatory.logs WHERE time < $1 LIMIT $2))
 
 -- name: expire_rollup
 SELECT observatory_private.expire_rollup($1, $2, $3)

@@ -33,6 +33,8 @@ _TRANSIENT: Final = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
     asyncpg.ReadOnlySQLTransactionError,
+    # A COPY that waited while the table became a hypertable.
+    asyncpg.FeatureNotSupportedError,
 )
 
 
