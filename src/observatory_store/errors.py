@@ -44,7 +44,7 @@ class UnauthenticatedError(ObservatoryError):
 
 
 class PermissionDeniedError(ObservatoryError):
-    """The API key does not have the scope that this needs."""
+    """The API key lacks the scope, or the database's role the right, that this needs."""
 
 
 class ConflictError(ObservatoryError):

@@ -56,6 +56,6 @@ def test_reading_verbs_take_json(command: Any) -> None:
         if path[-1] in {"status", "list", "show", "maintain", "unpriced", "explain"}
         or path[-1] in {"usage", "compare", "latency", "errors", "sessions", "forecast", "burn"}
     ]
-    assert len(reading) == 23
+    assert len(reading) == 24
     for path in reading:
         assert "--json" in command(*path, "--help").out

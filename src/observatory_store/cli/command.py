@@ -23,6 +23,7 @@ from observatory_store.cli import (
     logs,
     maintain,
     models,
+    policy,
     prices,
     projects,
     promote,
@@ -56,6 +57,7 @@ schema.verbs.command("promote")(promote.promote)
 application.add_typer(schema.verbs, name="schema")
 application.command("doctor")(doctor.doctor)
 application.command("maintain")(maintain.maintain)
+application.add_typer(policy.verbs, name="policy")
 application.add_typer(rollups.verbs, name="rollups")
 application.add_typer(prices.verbs, name="prices")
 application.add_typer(models.verbs, name="models")

@@ -1,6 +1,8 @@
 """Work that keeps the database right and small: the rollups' refresh, and the retention."""
 
+from observatory_store.maintenance.expiry import Expiry
 from observatory_store.maintenance.maintain import MaintainReport, maintain
+from observatory_store.maintenance.policies import Policies, Policy, PolicyChange
 from observatory_store.maintenance.recost import Recosts
 from observatory_store.maintenance.recost_run import RecostRange, RecostReport
 from observatory_store.maintenance.rollups import (
@@ -12,7 +14,11 @@ from observatory_store.maintenance.rollups import (
 
 __all__ = [
     "BackfillProgress",
+    "Expiry",
     "MaintainReport",
+    "Policies",
+    "Policy",
+    "PolicyChange",
     "RecostRange",
     "RecostReport",
     "Recosts",

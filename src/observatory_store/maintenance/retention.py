@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from observatory_store.database import Connection, Pool
+from observatory_store.maintenance.refreshing import SECONDS
 from observatory_store.maintenance.rollups import LOCK
 from observatory_store.sql import load
 
 _SQL = load("maintenance")
+_LOCK = 0x6F62735F64726F70  # "obs_drop"
 _ROWS_A_STATEMENT = 10_000
 _SECONDS = 600.0
 
@@ -16,35 +18,50 @@ _SECONDS = 600.0
 async def drop_expired(pool: Pool) -> list[str]:
     """Drop expired chunks (apache) or delete expired rows (postgres); say what was dropped.
 
-    On community the retention policies do this for all but the rollups' history.
+    On community the retention policies do this for all but the rollups' history. Waits for another
+    process that is at it, and then finds nothing to do.
     """
     async with pool.acquire() as connection:
         await connection.execute(_SQL["take_your_time"])
-        edition = await connection.fetchval(_SQL["edition"])
-        lines = []
-        for row in await connection.fetch(_SQL["retention"]):
-            relation, cut = row["relation"], row["cut"]
-            if row["is_rollup"]:
-                dropped = await _expire(connection, relation, cut)
-                unit = "rows"
-            elif edition == "postgres":
-                dropped = await _delete(connection, relation, cut)
-                unit = "rows"
-            elif edition == "apache":
-                dropped = await _drop_chunks(connection, relation, cut)
-                unit = "chunks"
-            else:
-                continue
-            if dropped:
-                lines.append(f"{relation}: dropped {dropped} {unit} from before {cut:%Y-%m-%d}")
-        return lines
+        await connection.execute(_SQL["wait_for_locks"])
+        await connection.execute(_SQL["lock"], _LOCK, timeout=SECONDS)
+        try:
+            # What is dropped is locked against all who read it: they must not queue behind it.
+            await connection.execute(_SQL["wait_no_longer"])
+            return await _drop_all(connection)
+        finally:
+            if not connection.is_closed():
+                await connection.execute(_SQL["unlock"], _LOCK)
+
+
+async def _drop_all(connection: Connection) -> list[str]:
+    edition = await connection.fetchval(_SQL["edition"])
+    lines = []
+    for row in await connection.fetch(_SQL["retention"]):
+        relation, cut = row["relation"], row["cut"]
+        if row["is_rollup"]:
+            dropped = await _expire(connection, relation, cut)
+            unit = "rows"
+        elif edition == "postgres":
+            dropped = await _delete(connection, relation, cut)
+            unit = "rows"
+        elif edition == "apache":
+            dropped = await _drop_chunks(connection, relation, cut)
+            unit = "chunks"
+        else:
+            continue
+        if dropped:
+            lines.append(f"{relation}: dropped {dropped} {unit} from before {cut:%Y-%m-%d}")
+    return lines
 
 
 async def _drop_chunks(connection: Connection, relation: str, cut: datetime) -> int:
     by_date = relation == "trace_days"
     async with connection.transaction():
         # A chunk that is dropped is gone for a refresh that began before as well.
-        await connection.execute(_SQL["lock_until_committed"], LOCK, timeout=_SECONDS)
+        await connection.execute(_SQL["wait_for_locks_here"])
+        await connection.execute(_SQL["lock_until_committed"], LOCK, timeout=SECONDS)
+        await connection.execute(_SQL["wait_no_longer_here"])
         await connection.execute(_SQL["note_complete_from"], relation, cut)
         dropped: int = await connection.fetchval(
             _SQL["drop_chunks_by_date" if by_date else "drop_chunks"],

@@ -5,6 +5,16 @@ SET statement_timeout = 0
 -- name: wait_for_locks
 SET lock_timeout = 0
 
+-- name: wait_no_longer
+-- Than the pool's connections do.
+SET lock_timeout TO DEFAULT
+
+-- name: wait_for_locks_here
+SET LOCAL lock_timeout = 0
+
+-- name: wait_no_longer_here
+SET LOCAL lock_timeout TO DEFAULT
+
 -- name: edition
 SELECT observatory.edition()
 
@@ -474,3 +484,97 @@ ORDER BY 1
 SELECT setting
 FROM pg_settings
 WHERE name = 'data_directory' AND inet_server_addr() IS NOT DISTINCT FROM inet_client_addr()
+
+-- name: policies
+SELECT
+    p.relation,
+    p.retention,
+    p.columnstore_after,
+    p.chunk_interval,
+    observatory_private.oldest_kept(p.relation) AS whole_from,
+    s.bytes,
+    p.relation IN (SELECT name FROM observatory_private.rollups) AS is_rollup
+FROM observatory.policies AS p
+LEFT JOIN observatory.storage AS s USING (relation)
+ORDER BY is_rollup, p.relation
+
+-- name: lock_policies
+-- What a change may be is told by the other policies: two at once would not see each other.
+LOCK TABLE observatory.policies IN SHARE ROW EXCLUSIVE MODE
+
+-- name: policy_ages
+SELECT
+    relation,
+    retention,
+    columnstore_after,
+    chunk_interval,
+    relation IN (SELECT name FROM observatory_private.rollups) AS is_rollup
+FROM observatory.policies
+ORDER BY is_rollup, relation
+
+-- name: set_retention
+UPDATE observatory.policies SET retention = $2 WHERE relation = $1
+
+-- name: set_columnstore_after
+UPDATE observatory.policies SET columnstore_after = $2 WHERE relation = $1
+
+-- name: set_chunk_interval
+UPDATE observatory.policies SET chunk_interval = $2 WHERE relation = $1
+
+-- name: set_chunks_of_table
+SELECT set_chunk_time_interval(format('observatory.%I', $1::text)::regclass, $2::interval)
+
+-- name: set_chunks_of_rollup
+SELECT set_chunk_time_interval(format('observatory_private.%I', $1::text)::regclass, $2::interval)
+
+-- name: cut_at
+SELECT date_bin('1 day', now() - $1::interval, '2000-01-01T00:00:00Z')
+
+-- name: expiring_chunks
+-- Those that end before the cut, and what asks the planner how many rows they have.
+SELECT
+    min(c.range_start) AS first,
+    max(c.range_end) AS before,
+    sum(s.total_bytes)::bigint AS bytes,
+    format(
+        'EXPLAIN (FORMAT JSON) SELECT FROM %I.%I WHERE %I < %L',
+        c.hypertable_schema, c.hypertable_name, c.primary_dimension,
+        to_char(max(c.range_end) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) AS estimate
+FROM timescaledb_information.chunks AS c
+LEFT JOIN timescaledb_information.continuous_aggregates AS a
+    ON a.materialization_hypertable_schema = c.hypertable_schema
+    AND a.materialization_hypertable_name = c.hypertable_name
+CROSS JOIN LATERAL chunks_detailed_size(
+    format('%I.%I', c.hypertable_schema, c.hypertable_name)::regclass) AS s
+WHERE coalesce(a.view_schema, c.hypertable_schema) IN ('observatory', 'observatory_private')
+    AND coalesce(a.view_name, c.hypertable_name) = $1
+    AND c.range_end <= $2
+    AND (s.chunk_schema, s.chunk_name) = (c.chunk_schema, c.chunk_name)
+GROUP BY c.hypertable_schema, c.hypertable_name, c.primary_dimension
+
+-- name: expiring_rows
+SELECT
+    pg_total_relation_size(c.oid) AS bytes,
+    greatest(c.reltuples, 0)::bigint AS rows,
+    format(
+        'EXPLAIN (FORMAT JSON) SELECT FROM %s WHERE %I < %L',
+        c.oid::regclass, t.time_column,
+        to_char($2::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) AS estimate
+FROM (
+    SELECT
+        CASE
+            WHEN is_rollup THEN format('observatory_private.%I', relation || '_history')
+            ELSE format('observatory.%I', relation)
+        END AS name,
+        CASE
+            WHEN is_rollup THEN 'bucket'
+            WHEN relation = 'trace_days' THEN 'day'
+            WHEN relation IN ('spans', 'span_payloads') THEN 'start_time'
+            ELSE 'time'
+        END AS time_column
+    FROM (
+        SELECT $1::text AS relation,
+            $1::text IN (SELECT r.name FROM observatory_private.rollups AS r) AS is_rollup
+    ) AS wanted
+) AS t
+JOIN pg_class AS c ON c.oid = t.name::regclass
