@@ -33,7 +33,7 @@ from observatory_store.api.services import Services
 from observatory_store.api.traces_endpoint import require_sdk
 from observatory_store.database import open_pool
 from observatory_store.ingest import Admission, Privacy, Receiver, prices_kept_fresh
-from observatory_store.maintenance import keep_refreshed
+from observatory_store.maintenance import keep_maintained
 from observatory_store.otlp import Signal
 from observatory_store.pricing import DatabasePrices, GenAIPrices
 from observatory_store.settings import Settings
@@ -115,12 +115,12 @@ def create_app(settings: Settings) -> FastAPI:
                 authenticator=Authenticator(ingest, settings.auth),
                 measurements=measurements,
             )
-            refreshing = asyncio.create_task(keep_refreshed(ingest))
+            upkeep = asyncio.create_task(keep_maintained(ingest))
             async with prices_kept_fresh(ingest, known_prices):
                 yield
-            refreshing.cancel()
+            upkeep.cancel()
             with suppress(asyncio.CancelledError):
-                await refreshing
+                await upkeep
 
     app = DescribedAPI(
         title="observatory-store",

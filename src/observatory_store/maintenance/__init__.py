@@ -1,7 +1,7 @@
 """Work that keeps the database right and small: the rollups' refresh, and the retention."""
 
 from observatory_store.maintenance.expiry import Expiry
-from observatory_store.maintenance.maintain import MaintainReport, maintain
+from observatory_store.maintenance.maintain import MaintainReport, keep_maintained, maintain
 from observatory_store.maintenance.policies import Policies, Policy, PolicyChange
 from observatory_store.maintenance.recost import Recosts
 from observatory_store.maintenance.recost_run import RecostRange, RecostReport
@@ -9,7 +9,6 @@ from observatory_store.maintenance.rollups import (
     BackfillProgress,
     Rollups,
     RollupStatus,
-    keep_refreshed,
 )
 
 __all__ = [
@@ -24,6 +23,6 @@ __all__ = [
     "Recosts",
     "RollupStatus",
     "Rollups",
-    "keep_refreshed",
+    "keep_maintained",
     "maintain",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import asyncpg
+
 from observatory_store.database import Connection, Pool
 from observatory_store.maintenance.refreshing import SECONDS
 from observatory_store.maintenance.rollups import LOCK
@@ -16,7 +18,7 @@ _SECONDS = 600.0
 
 
 async def drop_expired(pool: Pool) -> list[str]:
-    """Drop expired chunks (apache) or delete expired rows (postgres); say what was dropped.
+    """Drop expired chunks (apache) or delete expired rows (postgres); say what was done.
 
     On community the retention policies do this for all but the rollups' history. Waits for another
     process that is at it, and then finds nothing to do.
@@ -39,19 +41,20 @@ async def _drop_all(connection: Connection) -> list[str]:
     lines = []
     for row in await connection.fetch(_SQL["retention"]):
         relation, cut = row["relation"], row["cut"]
-        if row["is_rollup"]:
-            dropped = await _expire(connection, relation, cut)
-            unit = "rows"
-        elif edition == "postgres":
-            dropped = await _delete(connection, relation, cut)
-            unit = "rows"
-        elif edition == "apache":
-            dropped = await _drop_chunks(connection, relation, cut)
-            unit = "chunks"
-        else:
+        try:
+            if row["is_rollup"]:
+                done = f"{await _expire(connection, relation, cut)} rows"
+            elif edition == "postgres":
+                done = f"{await _delete(connection, relation, cut)} rows"
+            elif edition == "apache":
+                done = f"{await _drop_chunks(connection, relation, cut)} chunks"
+            else:
+                continue
+        except asyncpg.LockNotAvailableError:
+            lines.append(f"{relation}: left for the next run, as others have it locked")
             continue
-        if dropped:
-            lines.append(f"{relation}: dropped {dropped} {unit} from before {cut:%Y-%m-%d}")
+        if not done.startswith("0 "):
+            lines.append(f"{relation}: dropped {done} from before {cut:%Y-%m-%d}")
     return lines
 
 

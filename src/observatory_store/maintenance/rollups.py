@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -12,11 +10,7 @@ from functools import partial
 import msgspec
 
 from observatory_store.database import Connection, Pool, translate_failures
-from observatory_store.errors import (
-    InvalidInputError,
-    ObservatoryError,
-    UnavailableError,
-)
+from observatory_store.errors import InvalidInputError, UnavailableError
 from observatory_store.maintenance.refreshing import (
     SECONDS,
     each_rollup,
@@ -31,14 +25,8 @@ LOCK = 0x6F62735F726F6C6C  # "obs_roll"
 """Key of the advisory lock of whoever refreshes, or drops what a refresh might read."""
 _DAY = timedelta(days=1)
 _NO_TIME = timedelta()
-_GATHER = timedelta(minutes=5)
-"""How long the service's own loop lets late spans gather on community, where a refresh of the days
-that they are in, of all rollups, for each few of them would never end."""
-
 OVERDUE = timedelta(minutes=10)
 """Many times what the service's own loop takes."""
-
-logger = logging.getLogger(__name__)
 
 
 class RollupStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,20 +134,6 @@ class Rollups:
                     count_day = partial(recount, start=begin, end=begin + _DAY, projects=projects)
                     await each_rollup(connection, count_day)
                     yield BackfillProgress(day=day, days_done=done, days=len(days))
-
-
-async def keep_refreshed(pool: Pool, *, seconds: float = 30.0) -> None:
-    """Refresh what is noted again and again, until cancelled; one process at a time does it."""
-    rollups = Rollups(pool)
-    while True:
-        await asyncio.sleep(seconds)
-        try:
-            await rollups.refresh_noted(gather=_GATHER)
-        except ObservatoryError as error:
-            logger.warning("rollups not refreshed: %s", error)
-        except Exception:
-            # Whatever it is, the next round may do better; without this there would be none.
-            logger.exception("rollups not refreshed")
 
 
 async def _extent(connection: Connection) -> tuple[list[int], date | None, date | None]:
