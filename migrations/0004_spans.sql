@@ -78,6 +78,10 @@ CREATE TABLE IF NOT EXISTS observatory.spans (
 -- Serves: GET /api/v1/spans (newest first), and the usage rollup's live quarter-hours.
 CREATE INDEX IF NOT EXISTS spans_by_time ON observatory.spans (project_id, start_time DESC);
 
+-- Serves: GET /api/v1/prices/unpriced. Calls with a cost, which nearly all are, cost it nothing.
+CREATE INDEX IF NOT EXISTS spans_unpriced ON observatory.spans (project_id, start_time)
+WHERE is_inference AND cost_usd IS NULL;
+
 COMMENT ON TABLE observatory.spans IS
     'One row a span. Only recost changes it. A span is the same if project, trace, span id, start are.';
 COMMENT ON COLUMN observatory.spans.project_id IS 'The project that sent it.';
@@ -177,6 +181,10 @@ CREATE TABLE IF NOT EXISTS observatory.span_payloads (
     -- Serves: the payload of a span.
     PRIMARY KEY (project_id, trace_id, span_id, start_time)
 );
+
+-- Serves: GET /api/v1/traces with q, newest first.
+CREATE INDEX IF NOT EXISTS span_payloads_by_time
+    ON observatory.span_payloads (project_id, start_time DESC);
 
 COMMENT ON TABLE observatory.span_payloads IS
     'The private and bulky texts of a span: prompts, completions, tool calls.';

@@ -698,9 +698,9 @@ CREATE OR REPLACE FUNCTION observatory_private.policy_conflicts() RETURNS SETOF 
 LANGUAGE sql STABLE AS $$
     -- Otherwise spans come late for it, and then also for what is counted from it.
     SELECT format(
-        '%s must be kept as long as %s (%s, not %s): %s is counted from it, and would lack the %s that '
-        'come later',
-        s.name, s.source, coalesce(p.retention::text, 'for ever'), own.retention, r.name, s.source)
+        '%s must be kept as long as %s (%s, not %s): %s, counted from it, would lack the %s that come later',
+        s.name, s.source, coalesce(p.retention::text, 'for ever'), own.retention,
+        string_agg(r.name, ', ' ORDER BY r.refresh_order), s.source)
     FROM observatory_private.rollups AS r
     JOIN observatory_private.rollups AS s ON s.name = r.source
     JOIN observatory.policies AS own ON own.relation = s.name
@@ -708,6 +708,7 @@ LANGUAGE sql STABLE AS $$
     WHERE r.is_stored
         AND own.retention IS NOT NULL
         AND (own.retention < p.retention) IS NOT FALSE
+    GROUP BY s.name, s.source, p.retention, own.retention
     UNION ALL
     -- TimescaleDB refreshes no less than two buckets.
     SELECT format(
@@ -768,13 +769,15 @@ COMMENT ON FUNCTION observatory_private.remember_dropped() IS
 CREATE OR REPLACE FUNCTION observatory_private.follow_policies() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    conflict text;
+    conflicts text;
     changed record;
     target regclass;
 BEGIN
-    FOR conflict IN SELECT observatory_private.policy_conflicts() LIMIT 1 LOOP
-        RAISE EXCEPTION '%', conflict USING ERRCODE = 'check_violation';
-    END LOOP;
+    conflicts := (
+        SELECT string_agg(c, E'\n' ORDER BY c) FROM observatory_private.policy_conflicts() AS c);
+    IF conflicts IS NOT NULL THEN
+        RAISE EXCEPTION '%', conflicts USING ERRCODE = 'check_violation';
+    END IF;
     IF observatory.edition() <> 'community' THEN
         RETURN NULL;
     END IF;

@@ -1,6 +1,6 @@
 -- What: effective-dated prices of models, and the record of where they came from.
 -- Why: a cost can be explained and computed again only by the price that was in force at the time.
--- Locks: SHARE on spans while the index of unpriced calls is built: writers wait.
+-- Locks: none that another session could hold.
 -- Reversible: yes; the prices, the user's own too, are lost. Costs stay.
 -- depends: 0004_spans
 
@@ -152,7 +152,3 @@ CREATE OR REPLACE TRIGGER keep_all_prices BEFORE TRUNCATE ON observatory.prices
 FOR EACH STATEMENT EXECUTE FUNCTION observatory_private.keep_prices();
 CREATE OR REPLACE TRIGGER keep_all_prices BEFORE TRUNCATE ON observatory.price_syncs
 FOR EACH STATEMENT EXECUTE FUNCTION observatory_private.keep_prices();
-
--- Serves: GET /api/v1/prices/unpriced. Calls with a cost, which nearly all are, cost it nothing.
-CREATE INDEX IF NOT EXISTS spans_unpriced ON observatory.spans (project_id, start_time)
-WHERE is_inference AND cost_usd IS NULL;

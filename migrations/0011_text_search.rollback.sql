@@ -1,4 +1,3 @@
-DROP INDEX IF EXISTS observatory.span_payloads_by_time;
 DROP FUNCTION IF EXISTS observatory_private.text_days(text);
 DROP FUNCTION IF EXISTS observatory_private.word_query(integer, tsquery);
 -- With the indexes that `maintain` has built.

@@ -1,7 +1,7 @@
--- What: what a text search reads of payloads and log bodies, which of their days have an index of
--- words, and payloads in the order of time. The indexes themselves are built by `maintain`.
+-- What: what a text search reads of payloads and log bodies, and which of their days have an index
+-- of words. The indexes themselves are built by `maintain`.
 -- Why: GET /api/v1/traces and /api/v1/logs with q.
--- Locks: span_payloads against writers, until its index is built.
+-- Locks: none that another session could hold.
 -- Reversible: yes.
 -- depends: 0007_logs
 
@@ -217,7 +217,3 @@ COMMENT ON FUNCTION observatory_private.text_days(text) IS
     'The days of span_payloads or logs, and the index of their words: is_finished says that there '
     'should be one, is_valid that it can be used; NULL if there is none. Index them while rows come '
     'in, and each of these takes seven times as long.';
-
--- Serves: GET /api/v1/traces with q, newest first.
-CREATE INDEX IF NOT EXISTS span_payloads_by_time
-    ON observatory.span_payloads (project_id, start_time DESC);

@@ -8,7 +8,7 @@ from typing import Any
 from storage.samples import query
 
 DEFINITION = """
-    SELECT r.source, r.width::text, r.condition, cardinality(r.dimensions),
+    SELECT r.source, r.width::text, r.condition, r.shown, cardinality(r.dimensions),
         (SELECT array_agg(
             format('(%%s)::%%s AS %%I', c.expression, c.type, c.name) ORDER BY c.ordinal)
          FROM observatory_private.rollup_columns(r) AS c)
@@ -33,13 +33,13 @@ def held(url: str, name: str, since: datetime, until: datetime | None = None) ->
 
 
 def _query(url: str, name: str) -> str:
-    ((source, width, condition, dimensions, columns),) = query(url, DEFINITION, name)
+    ((source, width, condition, shown, dimensions, columns),) = query(url, DEFINITION, name)
     made = "observatory.spans" if source == "spans" else f"({_query(url, source)}) AS finer"
     time = "start_time" if source == "spans" else "bucket"
     keys = ", ".join(str(n + 1) for n in range(2 + dimensions))
     return (
-        f"SELECT date_bin('{width}', {time}, '2000-01-01Z') AS bucket, project_id,"
-        f" {', '.join(columns)} FROM {made} WHERE {condition} GROUP BY {keys}"
+        f"SELECT * FROM (SELECT date_bin('{width}', {time}, '2000-01-01Z') AS bucket, project_id,"
+        f" {', '.join(columns)} FROM {made} WHERE {condition} GROUP BY {keys}) AS r WHERE {shown}"
     )
 
 

@@ -31,16 +31,18 @@ spans_of_a_few_traces = st.lists(
             "user_id": user,
             "status": status,
         },
-        st.integers(1, 6),
+        st.integers(1, 4),
         st.integers(0, 71) | st.sampled_from([23, 24, 25]),
         st.sampled_from(NAMES),
         st.sampled_from(NAMES),
         st.sampled_from(["ok", "error"]),
     ),
-    min_size=1,
+    min_size=8,
     max_size=30,
 ).map(lambda all_fields: [span(n, **fields) for n, fields in enumerate(all_fields, 1)])
-ranges = st.tuples(st.integers(0, 71), st.integers(1, 96)).map(
+ranges = st.just(TimeRange(MIDNIGHT, MIDNIGHT + timedelta(days=4))) | st.tuples(
+    st.integers(0, 71), st.integers(1, 96)
+).map(
     lambda hours: TimeRange(
         MIDNIGHT + timedelta(hours=hours[0]), MIDNIGHT + timedelta(hours=sum(hours))
     )
@@ -111,9 +113,9 @@ def sessions_of(spans: list[Span], range_: TimeRange, user: str | None) -> list[
 
 
 @pytest.mark.editions("postgres", "community")
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(
-    parts=st.tuples(spans_of_a_few_traces, st.integers(0, 30)),
+    parts=st.tuples(spans_of_a_few_traces, st.integers(1, 20)),
     range_=ranges,
     limit=st.sampled_from([1, 2, 50]),
     budget=st.tuples(st.sampled_from([2, 20_000]), st.sampled_from([1, 10_000])),
@@ -184,3 +186,25 @@ async def test_a_row_of_a_trace_stays_small(database_url: str) -> None:
         database_url,
         "SELECT user_id, other_users, session_id, other_sessions FROM observatory.trace_days",
     ) == [(*kept, *kept)]
+
+
+@pytest.mark.editions("postgres")
+async def test_sessions_that_come_one_by_one_are_all_kept(database_url: str) -> None:
+    """A trace is found by what its later batches name, not only by what they add to the least."""
+    range_ = TimeRange(MIDNIGHT, MIDNIGHT + timedelta(hours=2))
+    async with Store.open(database_url) as store:
+        for n, name in enumerate(("bob", "ann", "cyd", "bob"), 1):
+            await store.write_spans(
+                [
+                    span(
+                        n,
+                        trace_id="a" * 32,
+                        start_time=MIDNIGHT + timedelta(hours=1),
+                        session_id=name,
+                        user_id=name,
+                    )
+                ]
+            )
+        for name in ("ann", "bob", "cyd"):
+            for where in (TraceFilter(session=name), TraceFilter(user=name)):
+                assert len((await store.traces.list(range_, where)).items) == 1, where

@@ -14,18 +14,9 @@ import typer
 from observatory_store.cli.budget_tables import print_budgets, print_burns, print_changes
 from observatory_store.cli.connection import open_store
 from observatory_store.cli.console import console, print_json, visible
+from observatory_store.cli.filters import Filters, takes_filters
 from observatory_store.cli.options import DEFAULT_PROJECT, AsJson, DatabaseUrl, ProjectName
 from observatory_store.cli.prices import user as who
-from observatory_store.cli.questions import (
-    Agents,
-    Environments,
-    Models,
-    Providers,
-    Services,
-    Sessions,
-    Tags,
-    Users,
-)
 from observatory_store.cli.time_range import parse_time
 from observatory_store.errors import InvalidInputError
 from observatory_store.repositories import BudgetChange, Burn
@@ -50,6 +41,7 @@ class PeriodName(StrEnum):
 
 
 @verbs.command("set")
+@takes_filters(without="tool")
 def set_(
     name: Name,
     *,
@@ -61,14 +53,7 @@ def set_(
         str | None,
         typer.Option(metavar="ZONE", help="By whose clock it begins. Of a new budget: UTC."),
     ] = None,
-    model: Models = None,
-    provider: Providers = None,
-    service: Services = None,
-    environment: Environments = None,
-    user: Users = None,
-    session: Sessions = None,
-    agent: Agents = None,
-    tag: Tags = None,
+    filters: Filters,
     unfiltered: Annotated[
         bool, typer.Option("--unfiltered", help="Count all calls again.")
     ] = False,
@@ -81,18 +66,8 @@ def set_(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Make a budget, or change what is said of one; filters are replaced together."""
-    given = {
-        "model": model,
-        "provider": provider,
-        "service": service,
-        "environment": environment,
-        "user": user,
-        "session": session,
-        "agent": agent,
-        "tag": tag,
-    }
-    filters = {key: values for key, values in given.items() if values}
-    if filters and unfiltered:
+    wanted = {name: values for name, values in filters.items() if values}
+    if wanted and unfiltered:
         raise InvalidInputError("--unfiltered excludes all filters")
     budget = _ask(
         database_url,
@@ -102,7 +77,7 @@ def set_(
             amount,
             period=None if period is None else period.value,
             tz=tz,
-            filters=filters if filters or unfiltered else None,
+            filters=wanted if wanted or unfiltered else None,
             warn_at=warn_at,
             by=who(),
         ),

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from observatory_store.cli.console import console, print_table
+from observatory_store.cli.filters import Filters, takes_filters
 from observatory_store.cli.options import (
     DEFAULT_PROJECT,
     AsJson,
@@ -18,17 +19,8 @@ from observatory_store.cli.options import (
     To,
 )
 from observatory_store.cli.questions import (
-    Agents,
     AsCsv,
-    Environments,
     Groups,
-    Models,
-    Providers,
-    Services,
-    Sessions,
-    Tags,
-    Tools,
-    Users,
     answer,
     names,
 )
@@ -40,6 +32,7 @@ from observatory_store.repositories import ComparisonRow, TimeRange
 _CHANGES = ("requests_change", "cost_change", "cost_change_usd")
 
 
+@takes_filters()
 def compare(
     *,
     start: From = "24h",
@@ -52,15 +45,7 @@ def compare(
         ),
     ] = None,
     group_by: Groups = None,
-    model: Models = None,
-    provider: Providers = None,
-    service: Services = None,
-    environment: Environments = None,
-    user: Users = None,
-    session: Sessions = None,
-    agent: Agents = None,
-    tool: Tools = None,
-    tag: Tags = None,
+    filters: Filters,
     project: ProjectName = DEFAULT_PROJECT,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -86,15 +71,7 @@ def compare(
             range_.end,
             before=other,
             group_by=groups,
-            model=model,
-            provider=provider,
-            service=service,
-            environment=environment,
-            user=user,
-            session=session,
-            agent=agent,
-            tool=tool,
-            tag=tag,
+            **filters,
         ),
         (*groups, *MEASURES, *(f"{name}_before" for name in MEASURES), *_CHANGES),
         fields=fields,

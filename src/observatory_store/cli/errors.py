@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from observatory_store.cli.console import print_table
+from observatory_store.cli.filters import Filters, takes_filters
 from observatory_store.cli.options import (
     DEFAULT_PROJECT,
     AsJson,
@@ -16,15 +17,7 @@ from observatory_store.cli.options import (
     To,
 )
 from observatory_store.cli.questions import (
-    Agents,
     AsCsv,
-    Environments,
-    Models,
-    Providers,
-    Services,
-    Sessions,
-    Tags,
-    Users,
     answer,
 )
 from observatory_store.cli.time_range import parse_range
@@ -32,19 +25,13 @@ from observatory_store.cli.units import time
 from observatory_store.repositories import ErrorRow
 
 
+@takes_filters(without="tool")
 def errors(
     *,
     start: From = "24h",
     end: To = "now",
     limit: Annotated[int, typer.Option(help="Most kinds of failure, up to 1000.")] = 20,
-    model: Models = None,
-    provider: Providers = None,
-    service: Services = None,
-    environment: Environments = None,
-    user: Users = None,
-    session: Sessions = None,
-    agent: Agents = None,
-    tag: Tags = None,
+    filters: Filters,
     project: ProjectName = DEFAULT_PROJECT,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -57,14 +44,7 @@ def errors(
             range_.start,
             range_.end,
             limit=limit,
-            model=model,
-            provider=provider,
-            service=service,
-            environment=environment,
-            user=user,
-            session=session,
-            agent=agent,
-            tag=tag,
+            **filters,
         ),
         ErrorRow.__struct_fields__,
         project=project,

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from observatory_store.cli.console import console, print_csv, print_json, print_table
+from observatory_store.cli.filters import Filters, takes_filters
 from observatory_store.cli.options import DEFAULT_PROJECT, AsJson, DatabaseUrl, ProjectName
 from observatory_store.cli.questions import (
-    Agents,
     AsCsv,
-    Environments,
-    Models,
-    Providers,
-    Services,
-    Sessions,
-    Tags,
-    Tools,
-    Users,
     Zone,
     ask,
     check_formats,
@@ -30,6 +22,7 @@ from observatory_store.repositories import AnalyticsRepository, Forecast
 _COLUMNS = ("day", "cost_usd", "lower_usd", "upper_usd")
 
 
+@takes_filters()
 def forecast(
     *,
     days: Annotated[int, typer.Option(help="How many, up to 366; the first is today.")] = 30,
@@ -40,15 +33,7 @@ def forecast(
         float, typer.Option(help="With which the interval holds the cost, between 0 and 1.")
     ] = 0.8,
     tz: Zone = "UTC",
-    model: Models = None,
-    provider: Providers = None,
-    service: Services = None,
-    environment: Environments = None,
-    user: Users = None,
-    session: Sessions = None,
-    agent: Agents = None,
-    tool: Tools = None,
-    tag: Tags = None,
+    filters: Filters,
     project: ProjectName = DEFAULT_PROJECT,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -56,17 +41,6 @@ def forecast(
 ) -> None:
     """Show what the coming days will cost, if they are as the last ones were."""
     check_formats(as_json=as_json, as_csv=as_csv)
-    filters: dict[str, Any] = {
-        "model": model,
-        "provider": provider,
-        "service": service,
-        "environment": environment,
-        "user": user,
-        "session": session,
-        "agent": agent,
-        "tool": tool,
-        "tag": tag,
-    }
 
     async def both(analytics: AnalyticsRepository) -> tuple[Forecast, list[float]]:
         found = await analytics.forecast(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from observatory_store.cli.console import console, print_table, visible
+from observatory_store.cli.filters import Filters, takes_filters
 from observatory_store.cli.options import (
     DEFAULT_PROJECT,
     AsJson,
@@ -17,17 +18,9 @@ from observatory_store.cli.options import (
     To,
 )
 from observatory_store.cli.questions import (
-    Agents,
     AsCsv,
-    Environments,
     Every,
     Groups,
-    Models,
-    Providers,
-    Services,
-    Sessions,
-    Tags,
-    Users,
     Zone,
     answer,
     names,
@@ -43,6 +36,7 @@ _MEASURES = (
 )
 
 
+@takes_filters(without="tool")
 def latency(
     *,
     start: From = "24h",
@@ -54,14 +48,7 @@ def latency(
     group_by: Groups = None,
     interval: Every = None,
     tz: Zone = "UTC",
-    model: Models = None,
-    provider: Providers = None,
-    service: Services = None,
-    environment: Environments = None,
-    user: Users = None,
-    session: Sessions = None,
-    agent: Agents = None,
-    tag: Tags = None,
+    filters: Filters,
     project: ProjectName = DEFAULT_PROJECT,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -79,14 +66,7 @@ def latency(
             group_by=groups,
             interval=None if interval is None else interval.value,
             tz=tz,
-            model=model,
-            provider=provider,
-            service=service,
-            environment=environment,
-            user=user,
-            session=session,
-            agent=agent,
-            tag=tag,
+            **filters,
         ),
         (*(["bucket"] if interval else []), *groups, *_MEASURES),
         project=project,

@@ -1,4 +1,4 @@
-"""Options of the verbs that sum: groups, intervals, filters."""
+"""Options of the verbs that sum: groups and intervals."""
 
 from __future__ import annotations
 
@@ -45,7 +45,6 @@ class IntervalName(StrEnum):
     MONTH = "1mo"
 
 
-Values: TypeAlias = list[str] | None
 Groups: TypeAlias = Annotated[
     list[GroupName] | None, typer.Option("--group-by", help="May be repeated; model by default.")
 ]
@@ -57,20 +56,6 @@ Zone: TypeAlias = Annotated[
     str, typer.Option("--tz", metavar="ZONE", help="By whose clock days begin: Europe/Berlin.")
 ]
 AsCsv: TypeAlias = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
-Providers: TypeAlias = Annotated[Values, typer.Option("--provider", help="Only this; repeatable.")]
-Models: TypeAlias = Annotated[Values, typer.Option("--model", help="Only this; repeatable.")]
-Services: TypeAlias = Annotated[Values, typer.Option("--service", help="Only this; repeatable.")]
-Environments: TypeAlias = Annotated[
-    Values, typer.Option("--environment", help="Only this; repeatable.")
-]
-Users: TypeAlias = Annotated[Values, typer.Option("--user", help="Only this; repeatable.")]
-Sessions: TypeAlias = Annotated[Values, typer.Option("--session", help="Only this; repeatable.")]
-Agents: TypeAlias = Annotated[Values, typer.Option("--agent", help="Only this; repeatable.")]
-Tools: TypeAlias = Annotated[Values, typer.Option("--tool", help="Only this; repeatable.")]
-Tags: TypeAlias = Annotated[
-    Values,
-    typer.Option("--tag", metavar="KEY=VALUE", help="Only with this tag; of several, with all."),
-]
 
 
 def names(groups: Sequence[GroupName] | None) -> list[str]:

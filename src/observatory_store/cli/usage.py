@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from observatory_store.cli.console import console, print_table
+from observatory_store.cli.filters import Filters, takes_filters
 from observatory_store.cli.options import (
     DEFAULT_PROJECT,
     AsJson,
@@ -17,18 +18,9 @@ from observatory_store.cli.options import (
     To,
 )
 from observatory_store.cli.questions import (
-    Agents,
     AsCsv,
-    Environments,
     Every,
     Groups,
-    Models,
-    Providers,
-    Services,
-    Sessions,
-    Tags,
-    Tools,
-    Users,
     Zone,
     answer,
     names,
@@ -43,6 +35,7 @@ MEASURES = (
 )
 
 
+@takes_filters()
 def usage(
     *,
     start: From = "24h",
@@ -53,15 +46,7 @@ def usage(
     fill: Annotated[
         bool, typer.Option("--fill", help="A row also for intervals without calls.")
     ] = False,
-    model: Models = None,
-    provider: Providers = None,
-    service: Services = None,
-    environment: Environments = None,
-    user: Users = None,
-    session: Sessions = None,
-    agent: Agents = None,
-    tool: Tools = None,
-    tag: Tags = None,
+    filters: Filters,
     project: ProjectName = DEFAULT_PROJECT,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -78,15 +63,7 @@ def usage(
             interval=None if interval is None else interval.value,
             tz=tz,
             fill=fill,
-            model=model,
-            provider=provider,
-            service=service,
-            environment=environment,
-            user=user,
-            session=session,
-            agent=agent,
-            tool=tool,
-            tag=tag,
+            **filters,
         ),
         (*(["bucket"] if interval else []), *groups, *MEASURES),
         project=project,

@@ -30,8 +30,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """How long to wait for whom."""
 
-    lock_timeout_seconds: float = 1.0
-    """Longest that a statement waits for a lock, and others behind it."""
+    lock_timeout_seconds: float = 0.5
+    """Longest that a statement waits for a lock, and others behind it: they wait for what it does
+    then, too, and shall not for longer than a second in all."""
     lock_wait_seconds: float = 300.0
     """Longest to go on trying to get the locks of one migration."""
     turn_wait_seconds: float = 600.0

@@ -1,0 +1,164 @@
+"""What a server, or who reaches it, has in the way of a migration: one line with the next step."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from observatory_store.devdb import Cluster, choose
+from observatory_store.errors import MigrationError, UnavailableError
+from observatory_store.schema import Migrator, State
+from patience import until
+from schema.test_migrations import FORWARD
+from schema.test_migrator import execute
+from servers.source import memory_folder
+
+IDS = [path.stem for path in FORWARD]
+SMALL_DISK = "12m"
+"""Enough for an empty database."""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A server that may have standbys, and wants a password from all but its superuser."""
+    with Cluster(choose("wheel"), temporary_in=memory_folder()) as cluster:
+        (cluster.data_dir / "pg_hba.conf").write_text(
+            "host all,replication postgres 127.0.0.1/32 trust\n"
+            "host all all 127.0.0.1/32 scram-sha-256\n"
+        )
+        execute(
+            cluster.url,
+            "SELECT pg_reload_conf()",
+            "CREATE ROLE keeper SUPERUSER LOGIN PASSWORD 'right'",
+        )
+        yield cluster
+
+
+@pytest.fixture
+def url(cluster: Cluster) -> Iterator[str]:
+    """URL of a database that has some of the migrations."""
+    url = cluster.create_database("half")
+    Migrator(url).apply(to=IDS[3])
+    yield url
+    execute(cluster.url, "DROP DATABASE half WITH (FORCE)")
+
+
+def everything(cluster: Cluster, url: str) -> str:
+    """Return all that the database holds, as text."""
+    return _run(cluster, "pg_dump", f"--dbname={url}", "--restrict-key=same").stdout
+
+
+def _run(cluster: Cluster, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(cluster.installation.bin_dir / program), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True)
+
+
+@pytest.mark.parametrize(
+    ("password", "said"),
+    [(":wrong", "authentication failed.*: check the password"), ("", "no password.*: give the pa")],
+)
+@pytest.mark.parametrize("verb", ["status", "apply", "rollback", "verify", "baseline"])
+def test_a_wrong_password(
+    *, cluster: Cluster, url: str, password: str, said: str, verb: str
+) -> None:
+    """It is told from a server that is away, and is not repeated in the message."""
+    before = everything(cluster, url)
+    with pytest.raises(UnavailableError, match=rf"(?s)cannot connect.*{said}") as caught:
+        getattr(Migrator(url.replace("postgres@", f"keeper{password}@")), verb)()
+    assert "wrong" not in str(caught.value)
+    assert everything(cluster, url) == before
+    assert Migrator(url.replace("postgres@", "keeper:right@")).status().of(State.PENDING) == IDS[4:]
+
+
+@pytest.fixture
+def standby_url(cluster: Cluster, url: str) -> Iterator[str]:
+    """URL of the same database on a standby that has caught up."""
+    name = url.rpartition("/")[2]
+    folder = cluster.data_dir.parent / "standby"
+    where = (f"--pgdata={folder}", f"--dbname={cluster.url}")
+    _run(cluster, "pg_basebackup", *where, "--write-recovery-conf", "--checkpoint=fast")
+    owner = cluster.data_dir.stat()
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, owner.st_uid, owner.st_gid)
+    try:
+        with Cluster(cluster.installation, folder) as standby:
+            yield standby.database_url(name)
+    finally:
+        shutil.rmtree(folder)
+
+
+async def test_a_standby(cluster: Cluster, url: str, standby_url: str) -> None:
+    """After a failover the URL of yesterday is that of a standby: looking is allowed there."""
+    status = Migrator(standby_url).status()
+    assert status.read_only
+    assert status.of(State.PENDING) == IDS[4:]
+    assert [one.migration for one in Migrator(standby_url).plan()]
+    before = everything(cluster, url)
+    for verb in ("apply", "rollback", "baseline", "promote", "rehearse"):
+        with pytest.raises(UnavailableError, match=r"takes no writes.*URL of the primary"):
+            getattr(Migrator(standby_url), verb)()
+    assert everything(cluster, url) == before
+
+    Migrator(url).apply()
+    await until(lambda: not Migrator(standby_url).status().of(State.PENDING))
+    assert Migrator(standby_url).apply() == []
+    assert Migrator(standby_url).verify() == []
+
+
+@pytest.fixture
+def small_disk(cluster: Cluster) -> Iterator[Path]:
+    """A small disk that the server may write to, and then has room for one thing less."""
+    folder = cluster.data_dir.parent / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        folder.rmdir()
+        pytest.skip("a small disk cannot be mounted here")
+    owner = cluster.data_dir.stat()
+    (folder / "tablespace").mkdir()
+    os.chown(folder / "tablespace", owner.st_uid, owner.st_gid)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+    folder.rmdir()
+
+
+def _fill(disk: Path) -> Path:
+    """Leave no byte free."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            return filler
+
+
+def test_a_full_disk(cluster: Cluster, small_disk: Path) -> None:
+    """What was begun is undone, and when there is room again the same command goes on."""
+    execute(
+        cluster.url,
+        f"CREATE TABLESPACE small LOCATION '{small_disk}/tablespace'",
+        "CREATE DATABASE small TABLESPACE small TEMPLATE template0",
+    )
+    url = cluster.database_url("small")
+    migrator = Migrator(url)
+    try:
+        migrator.apply(to=IDS[3])
+        execute(url, "VACUUM FULL", "CHECKPOINT")
+        before = everything(cluster, url)
+        filler = _fill(small_disk)
+        for attempt in (migrator.apply, partial(migrator.rehearse, in_place=True)):
+            with pytest.raises(MigrationError, match="No space left on device: free space on the"):
+                attempt()
+        filler.unlink()
+        assert everything(cluster, url) == before
+        assert [step.id for step in migrator.apply()] == IDS[4:]
+        assert migrator.verify() == []
+    finally:
+        execute(cluster.url, "DROP DATABASE small WITH (FORCE)", "DROP TABLESPACE small")
