@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from urllib.parse import urlsplit
 
@@ -36,6 +37,36 @@ def test_someone_elses_table_of_the_same_name(empty_database_url: str) -> None:
     assert Migrator(empty_database_url).status().of(State.PENDING) == IDS
 
 
+METRICS = """TABLE observatory.metrics (project_id text, metric_id text, name text, unit text,
+    type text, temporality text, is_monotonic text, description text, metadata text)"""
+
+
+@pytest.mark.parametrize(
+    ("theirs", "name"),
+    [
+        ("TABLE observatory.traces (one integer)", "observatory.traces"),
+        ("VIEW observatory.traces AS SELECT 1 AS one", "observatory.traces"),
+        ("TABLE observatory.llm_usage_15m (one integer)", "observatory.llm_usage_15m"),
+        ("FUNCTION observatory.edition() RETURNS int RETURN 1", "observatory.edition()"),
+        (METRICS, "observatory.metrics"),
+    ],
+)
+def test_something_else_of_the_same_name(empty_database_url: str, theirs: str, name: str) -> None:
+    """It is found before the first migration, not when a later one fails at it."""
+    mine = ("CREATE SCHEMA observatory", "CREATE TABLE observatory.mine (one integer)")
+    execute(empty_database_url, *mine, f"CREATE {theirs}")
+    before = strangers(empty_database_url)
+    migrator = Migrator(empty_database_url)
+    for attempt in (migrator.apply, migrator.rehearse):
+        with pytest.raises(MigrationError, match=rf"^{re.escape(name)}: there already.*rename it"):
+            attempt()
+    assert strangers(empty_database_url) == before
+    assert migrator.status().of(State.PENDING) == IDS
+    kind = theirs.split(" ", maxsplit=1)[0]
+    execute(empty_database_url, f"ALTER {kind} {name} SET SCHEMA public")
+    assert len(migrator.apply()) == len(IDS)
+
+
 def test_a_database_that_is_newer(database_url: str) -> None:
     """An old pod that starts beside new ones does no harm and does not fail, but undoes nothing."""
     execute(database_url, LATER)
@@ -51,7 +82,8 @@ def test_a_database_of_another_branch(database_url: str) -> None:
     """What the other version built on is not known, so nothing is built beside it."""
     Migrator(database_url).rollback()
     execute(database_url, LATER)
-    with pytest.raises(MigrationError, match=rf"has 9999_later, and lacks {IDS[-1]}. Upgrade"):
+    said = rf"has 9999_later, and lacks {IDS[-1]}. Upgrade.*a database of its own"
+    with pytest.raises(MigrationError, match=said):
         Migrator(database_url).apply()
 
 

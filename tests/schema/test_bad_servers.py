@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -13,13 +14,19 @@ import pytest
 
 from observatory_store.devdb import Cluster, choose
 from observatory_store.errors import MigrationError, UnavailableError
-from observatory_store.schema import Migrator, State
+from observatory_store.schema import Migrator, State, migrations_folder
 from patience import until
 from schema.test_migrations import FORWARD
-from schema.test_migrator import execute
+from schema.test_migrator import apply_in_a_process, execute, session
 from servers.source import memory_folder
+from storage.samples import query
 
 IDS = [path.stem for path in FORWARD]
+GATE = "SELECT pg_advisory_xact_lock(42)"
+WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE wait_event = 'advisory' AND datname = current_database()
+"""
 SMALL_DISK = "12m"
 """Enough for an empty database."""
 
@@ -74,6 +81,41 @@ def test_a_wrong_password(
     assert "wrong" not in str(caught.value)
     assert everything(cluster, url) == before
     assert Migrator(url.replace("postgres@", "keeper:right@")).status().of(State.PENDING) == IDS[4:]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a copy of the migrations that a test may edit."""
+    return Path(shutil.copytree(migrations_folder(), tmp_path / "migrations"))
+
+
+@pytest.mark.parametrize("verb", ["apply", "rehearse", "plan"])
+def test_an_edited_migration(cluster: Cluster, url: str, folder: Path, verb: str) -> None:
+    """What is pending is not built on what is not known."""
+    with (folder / f"{IDS[1]}.sql").open("a") as file:
+        file.write("SELECT 1;\n")
+    before = everything(cluster, url)
+    with pytest.raises(MigrationError, match=rf"{IDS[1]} was edited.*restore .*schema reapply"):
+        getattr(Migrator(url, folder=folder), verb)()
+    assert everything(cluster, url) == before
+
+
+async def test_a_run_that_is_killed(cluster: Cluster, url: str, folder: Path) -> None:
+    """Of the migration under way nothing is left, and the next run goes on."""
+    with (folder / f"{IDS[4]}.sql").open("a") as file:
+        file.write(f"\n{GATE};\n")
+    before = everything(cluster, url)
+    with session(url, GATE):
+        process = multiprocessing.get_context("spawn").Process(
+            target=apply_in_a_process, args=(url, folder)
+        )
+        process.start()
+        await until(lambda: query(url, WAITING) == [(1,)])
+        process.kill()
+        process.join()
+        await until(lambda: query(url, WAITING) == [(0,)])
+    assert everything(cluster, url) == before
+    assert [step.id for step in Migrator(url).apply()] == IDS[4:]
 
 
 @pytest.fixture

@@ -75,6 +75,7 @@ class Migrator:
             records.adopt(connection, self._migrations)
             pending = self._pending(connection, wanted)
             preflight.check_tables(connection, pending)
+            preflight.check_names(connection)
             done = []
             for number, migration in enumerate(pending, 1):
                 progress(f"{number}/{len(pending)} {migration.id}")
@@ -125,6 +126,7 @@ class Migrator:
             if not pending:
                 return []
             preflight.check_tables(connection, pending)
+            preflight.check_names(connection)
             if in_place:
                 return rehearsal.rehearse_in_place(
                     connection, pending, lock_timeout_seconds=self._patience.lock_timeout_seconds

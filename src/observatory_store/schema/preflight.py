@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from observatory_store.errors import MigrationError, UnavailableError
 from observatory_store.schema.connection import Connection, one
+from observatory_store.schema.snapshot import QUERIES, load_snapshot
 from observatory_store.schema.source import Migration
 from observatory_store.schema.status import SchemaStatus, State
 
@@ -33,7 +34,8 @@ def check_versions(status: SchemaStatus) -> None:
     if unknown and pending:
         raise MigrationError(
             f"the database is of another version: it has {', '.join(unknown)}, and lacks "
-            f"{', '.join(pending)}. Upgrade observatory-store first"
+            f"{', '.join(pending)}. Upgrade observatory-store first; or, if those are another "
+            "program's, use a database of its own"
         )
 
 
@@ -90,12 +92,43 @@ def check_tables(
                     )
 
 
+def check_names(connection: Connection) -> None:
+    """Refuse to build among what is somebody else's.
+
+    Raises:
+        MigrationError: nothing of ours is there, but something that has a name of ours.
+
+    """
+    if one(connection, "SELECT to_regclass('observatory.installation') IS NOT NULL"):
+        return
+    catalogues = [load_snapshot(edition).catalogue for edition in QUERIES]
+    ours = {name for each in catalogues for kind in _NAMED for name in each.get(kind, ())}
+    found = {row[0] for row in connection.execute(_FOUND).fetchall()}
+    if taken := sorted(found & ours):
+        raise MigrationError(
+            f"{', '.join(taken)}: there already, but not as part of this schema, of which nothing "
+            "is here yet. Nothing was changed: rename it, or move it to another schema"
+        )
+
+
 def created_tables(migration: Migration) -> dict[str, list[str]]:
     """Return the tables that a migration creates by name, with the columns written there."""
     text = "\n".join(migration.statements)
     return {table: _COLUMN.findall(body) for table, body in _TABLE.findall(text)}
 
 
+_NAMED = ("table", "view", "aggregate", "function")
+_FOUND = """
+    SELECT format('%I.%I', nspname, relname)
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = relnamespace
+    WHERE nspname IN ('observatory', 'observatory_private') AND relkind NOT IN ('i', 'I', 't', 'c')
+    UNION ALL
+    SELECT p.oid::regprocedure::text
+    FROM pg_proc AS p
+    JOIN pg_namespace AS n ON n.oid = pronamespace
+    WHERE nspname IN ('observatory', 'observatory_private')
+"""
 _LACKING = """
     SELECT string_agg(grant_, '; ')
     FROM (
