@@ -65,8 +65,8 @@ def test_long_ranges_are_read_from_days() -> None:
         s.relation for s in make_plan(year, [BEGINNING], USAGE[2].rollups, {}, NOW).segments
     ]
     assert relations == [
-        *(SPANS, "llm_usage_1m", "llm_usage_15m", "llm_usage_1d"),
-        *("llm_usage_15m", "llm_usage_1m", SPANS),
+        *(SPANS, "llm_usage_1m", "llm_usage_15m", "llm_usage_1h", "llm_usage_1d"),
+        *("llm_usage_1h", "llm_usage_15m", "llm_usage_1m", SPANS),
     ]
     edges = starts(year, "1mo", ZoneInfo("Europe/Berlin"))
     plan = make_plan(year, edges, USAGE[2].rollups, {}, NOW)

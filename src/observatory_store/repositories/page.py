@@ -23,7 +23,7 @@ _Content = Annotated[list[_Bigint | str], msgspec.Meta(min_length=1)]
 
 
 class TimeRange(msgspec.Struct, frozen=True):
-    """Times from ``start`` on, before ``end``. Both carry a time zone."""
+    """Times from ``start`` on, before ``end``; given in any time zone, kept in UTC."""
 
     start: datetime
     end: datetime
@@ -33,7 +33,14 @@ class TimeRange(msgspec.Struct, frozen=True):
             raise InvalidInputError(
                 "a time of the range lacks a time zone: write 2026-01-31T12:00:00Z"
             )
-        if self.start >= self.end:
+        # Python computes with times of one zone by its clock, which jumps.
+        try:
+            start, end = self.start.astimezone(UTC), self.end.astimezone(UTC)
+        except OverflowError as error:
+            raise InvalidInputError("a time of the range (from, to) is out of bounds") from error
+        msgspec.structs.force_setattr(self, "start", start)
+        msgspec.structs.force_setattr(self, "end", end)
+        if start >= end:
             raise InvalidInputError(
                 "the range is empty: its start (from) must be before its end (to)"
             )

@@ -222,6 +222,9 @@ def _refusal(span: Span, limits: Limits, now: datetime) -> str | None:
     return refusal
 
 
+_MOST_USD = 10**12
+
+
 def _malformed(span: Span) -> str | None:
     """Say what is wrong with a span that a program built; one decoded from OTLP is right."""
     trace_id, span_id = span.trace_id, span.span_id
@@ -232,8 +235,8 @@ def _malformed(span: Span) -> str | None:
     if span.kind not in _KINDS or span.status not in _STATUSES:
         return f"a span has the kind {span.kind!r} or the status {span.status!r}: no such"
     for cost in (span.cost_usd, span.sent_cost_usd):
-        if cost is not None and not cost.is_finite():
-            return "a span's cost must be a finite number"
+        if cost is not None and not (cost.is_finite() and 0 <= cost <= _MOST_USD):
+            return f"a span's cost must be a number from 0 to {_MOST_USD}"
     if span.start_time.tzinfo is None or span.duration_us < 0:
         return "a span must have a start with a time zone and a duration that is not negative"
     return None

@@ -9,13 +9,14 @@ from typing import Any
 
 import msgspec
 
-from observatory_store.errors import InvalidInputError
 from observatory_store.repositories.analytics.families import usage_family
 from observatory_store.repositories.analytics.forecast import (
     HISTORY_DAYS,
     Amount,
     ForecastDay,
+    check_now,
     extrapolate,
+    since_first_call,
 )
 from observatory_store.repositories.analytics.intervals import zone_of
 from observatory_store.repositories.analytics.period import PeriodDays, period_at
@@ -86,8 +87,7 @@ async def burn(analysis: Analysis, budget: Budget, at: datetime) -> Burn:
             spans only, which are kept no more.
 
     """
-    if at.tzinfo is None:
-        raise InvalidInputError("at: the time lacks a time zone")
+    check_now(at)
     zone = zone_of(budget.tz)
     filters: Mapping[str, Any] = budget.filters
     period = period_at(budget.period, at, zone)
@@ -112,7 +112,7 @@ async def burn(analysis: Analysis, budget: Budget, at: datetime) -> Burn:
         at.astimezone(UTC),
         period,
         [row for rows in answers for row in rows],
-        [row.cost_usd for row in history],
+        [row.cost_usd for row in since_first_call(history)],
         counted_from=answers[0].covered.start,
     )
 
@@ -144,7 +144,7 @@ def burnt(
         at: now, UTC.
         period: the period that ``at`` lies in.
         spent: usage of the budget's calls from the period's start to ``at``, to be added up.
-        history: US dollars of each of at least 7 days before today.
+        history: US dollars of each of the days before today.
         counted_from: beginning of what ``spent`` covers, if not that of the period.
 
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -47,6 +47,23 @@ class Comparison(Rows[ComparisonRow]):
     def __init__(self, rows: Sequence[ComparisonRow], now: TimeRange, before: TimeRange) -> None:
         super().__init__(rows, now, ComparisonRow)
         self.before_covered = before
+
+
+def check_covered(now: TimeRange, before: TimeRange, shift: timedelta) -> None:
+    """Check that two periods are covered alike, the other ``shift`` earlier.
+
+    Raises:
+        InvalidInputError: where spans are gone, one had to be taken longer than the other, or both
+            so long that they share more than was asked for.
+
+    """
+    same = now.end - now.start == before.end - before.start
+    if not same or now.start - before.start < min(shift, now.end - now.start):
+        raise InvalidInputError(
+            "spans of one of the periods are kept no more, and the buckets that are left do not "
+            f"make two of one length: {now.start:%Y-%m-%dT%H:%MZ} to {now.end:%Y-%m-%dT%H:%MZ} and "
+            f"{before.start:%Y-%m-%dT%H:%MZ} to {before.end:%Y-%m-%dT%H:%MZ}; take whole UTC days"
+        )
 
 
 def other_period(range_: TimeRange, start: datetime | None) -> TimeRange:

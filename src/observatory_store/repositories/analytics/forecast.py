@@ -5,24 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from statistics import NormalDist, fmean
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from observatory_store.errors import InvalidInputError
+from observatory_store.repositories.analytics.intervals import BEGINNING, END
+from observatory_store.repositories.analytics.usage import UsageRow
 
 HISTORY_DAYS, LEAST_DAYS, MOST_DAYS = 28, 7, 366
 MOST_HORIZON = 366
 METHOD = (
-    "A day is forecast as the mean of the same weekdays of the history; of all its days, if it has "
-    "under 14. The interval takes days as independent and normal about these means, with the "
-    "variance of the history and that of the means; it knows no trend. No amount is under 0."
+    "A day is forecast as the mean of the same weekdays of the history, from its first day with "
+    "calls on; of all its days, if those are under 14. The interval takes days as independent and "
+    "normal about these means, with the variance of the history and that of the means; it knows no "
+    "trend. No amount is under 0."
 )
 
 _WEEK, _TWO_WEEKS = 7, 14
+_SPARE = timedelta(days=731)
+"""For the days after."""
 _CENT_OF_A_CENT = Decimal("0.0001")
+_ANY_SIZE = Context(prec=400)
 
 
 class Amount(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +67,19 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone)
 
 
+def check_now(at: datetime) -> None:
+    """Check a time that is taken for now.
+
+    Raises:
+        InvalidInputError: it lacks a time zone, or is not between 1970 and 2555.
+
+    """
+    if at.tzinfo is None:
+        raise InvalidInputError("at: the time lacks a time zone: write 2026-01-31T12:00:00Z")
+    if not BEGINNING <= at <= END - _SPARE:
+        raise InvalidInputError("at: the time must lie between the years 1970 and 2553")
+
+
 def check_forecast(history_days: int, days: int, confidence: float) -> None:
     """Check what a forecast is asked for.
 
@@ -78,6 +97,12 @@ def check_forecast(history_days: int, days: int, confidence: float) -> None:
         raise InvalidInputError(f"confidence: between 0 and 1, not {confidence}")
 
 
+def since_first_call(history: Sequence[UsageRow]) -> Sequence[UsageRow]:
+    """Return the days from the first one with calls on; all, if none has any."""
+    first = next((n for n, day in enumerate(history) if day.requests), 0)
+    return history[first:]
+
+
 def extrapolate(
     costs: Sequence[float],
     first: date,
@@ -89,7 +114,7 @@ def extrapolate(
     """Return the days after a history, and their sum.
 
     Args:
-        costs: US dollars of each day of the history, at least 7.
+        costs: US dollars of each day of the history. Of a single one itself is the deviation.
         first: the day after the history.
         days: how many to forecast.
         confidence: of the intervals, between 0 and 1.
@@ -104,7 +129,7 @@ def extrapolate(
     squares = sum(
         (cost - mean) ** 2 for season, mean in zip(seasons, means, strict=True) for cost in season
     )
-    variance = squares / (len(costs) - period)
+    variance = squares / (len(costs) - period) if len(costs) > period else means[0] ** 2
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     counts = [0.0] * period
     forecast = []
@@ -129,7 +154,7 @@ def extrapolate(
 
 def _amount(mean: float, margin: float) -> Amount:
     cost, lower, upper = (
-        Decimal(max(value, 0)).quantize(_CENT_OF_A_CENT)
+        Decimal(max(value, 0)).quantize(_CENT_OF_A_CENT, context=_ANY_SIZE)
         for value in (mean, mean - margin, mean + margin)
     )
     return Amount(cost_usd=cost, lower_usd=lower, upper_usd=upper)

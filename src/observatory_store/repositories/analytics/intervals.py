@@ -42,7 +42,8 @@ def zone_of(name: str) -> ZoneInfo:
 
 @cache
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones()) | {"UTC"}
+    # Without those that stand for what a machine is set to.
+    return (frozenset(available_timezones()) - {"localtime", "Factory"}) | {"UTC"}
 
 
 def starts(range_: TimeRange, interval: str | None, zone: ZoneInfo) -> list[datetime]:

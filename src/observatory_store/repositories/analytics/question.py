@@ -121,6 +121,19 @@ def filter_values(name: str, given: str | Sequence[str]) -> tuple[str, ...]:
     return values
 
 
+def check_filters(filters: Mapping[str, Filter]) -> None:
+    """Check that these are filters, and not other arguments of another question.
+
+    Raises:
+        InvalidInputError: one is not.
+
+    """
+    if unknown := [name for name in filters if name not in DIMENSIONS]:
+        raise InvalidInputError(
+            f"{unknown[0][:100]!r} is no filter: there are {', '.join(DIMENSIONS)}"
+        )
+
+
 def check_text(name: str, value: str) -> None:
     """Check one value of a filter.
 
@@ -149,7 +162,7 @@ class Analysis(Session):
     """Asks the rollups of one project."""
 
     async def plans(self, question: Question, *families: Family) -> list[Plan]:
-        """Return how each family answers a question, all for the range that the first covers.
+        """Return how each family answers a question, all for one range, which each can cover.
 
         Raises:
             InvalidInputError: one of them cannot.
@@ -157,11 +170,18 @@ class Analysis(Session):
         """
         kept_from = await self._kept_from()
         now = datetime.now(UTC)
-        plans: list[Plan] = []
-        for family in families:
-            range_ = plans[0].covered if plans else question.range
-            plans.append(make_plan(range_, question.starts, family.rollups, kept_from, now))
-        return plans
+        range_ = question.range
+        while True:
+            plans = [
+                make_plan(range_, question.starts, family.rollups, kept_from, now)
+                for family in families
+            ]
+            covered = TimeRange(
+                min(plan.covered.start for plan in plans), max(plan.covered.end for plan in plans)
+            )
+            if covered == range_:
+                return plans
+            range_ = covered
 
     async def _kept_from(self) -> Mapping[str, datetime | None]:
         remembered = _kept.setdefault(self._pool, {})

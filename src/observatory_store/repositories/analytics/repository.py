@@ -7,14 +7,21 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from observatory_store.repositories.analytics.burn import Burn, burn
-from observatory_store.repositories.analytics.comparison import Comparison, compared, other_period
+from observatory_store.repositories.analytics.comparison import (
+    Comparison,
+    check_covered,
+    compared,
+    other_period,
+)
 from observatory_store.repositories.analytics.errors import MOST_ERRORS, ErrorRow, errors
 from observatory_store.repositories.analytics.forecast import (
     HISTORY_DAYS,
     Forecast,
     check_forecast,
+    check_now,
     extrapolate,
     midnight,
+    since_first_call,
 )
 from observatory_store.repositories.analytics.intervals import zone_of
 from observatory_store.repositories.analytics.latency import (
@@ -24,7 +31,12 @@ from observatory_store.repositories.analytics.latency import (
     latency,
 )
 from observatory_store.repositories.analytics.query import SQL
-from observatory_store.repositories.analytics.question import Analysis, Filter, ask
+from observatory_store.repositories.analytics.question import (
+    Analysis,
+    Filter,
+    ask,
+    check_filters,
+)
 from observatory_store.repositories.analytics.rows import Rows
 from observatory_store.repositories.analytics.sessions import SessionFilter, SessionRow, sessions
 from observatory_store.repositories.analytics.usage import UsageRow, usage
@@ -127,6 +139,7 @@ class AnalyticsRepository(Analysis):
 
         """
         check_limit(limit, MOST_ERRORS)
+        check_filters(filters)
         question = ask(start, end, group_by=(), interval=None, tz="UTC", **filters)
         return await errors(self, question, limit)
 
@@ -172,9 +185,10 @@ class AnalyticsRepository(Analysis):
             filters: which calls.
 
         Raises:
-            InvalidInputError: as of :meth:`usage`.
+            InvalidInputError: as of :meth:`usage`, or the ranges that can be covered are not alike.
 
         """
+        check_filters(filters)
         other = other_period(TimeRange(start, end), before)
         rows = await self.usage(start, end, group_by=group_by, **filters)  # type: ignore[arg-type]
         earlier = await self.usage(
@@ -183,6 +197,7 @@ class AnalyticsRepository(Analysis):
             group_by=group_by,
             **filters,  # type: ignore[arg-type]
         )
+        check_covered(rows.covered, earlier.covered, start - other.start)
         return Comparison(compared(rows, earlier), rows.covered, earlier.covered)
 
     async def forecast(
@@ -203,15 +218,18 @@ class AnalyticsRepository(Analysis):
             confidence: with which the intervals hold the cost, between 0 and 1.
             tz: IANA time zone by whose clock days begin.
             at: the time that is taken for now.
-            filters: which calls.
+            filters: which calls; executions of tools cost nothing.
 
         Raises:
             InvalidInputError: an argument is not one of these.
 
         """
         check_forecast(history_days, days, confidence)
+        check_filters(filters)
+        now = at or datetime.now(UTC)
+        check_now(now)
         zone = zone_of(tz)
-        today = (at or datetime.now(UTC)).astimezone(zone).date()
+        today = now.astimezone(zone).date()
         start, end = (
             midnight(day, zone).astimezone(UTC)
             for day in (today - timedelta(days=history_days), today)
@@ -225,11 +243,12 @@ class AnalyticsRepository(Analysis):
             group_by=(),
             **filters,
         )
+        history = since_first_call(rows)
         forecast, total = extrapolate(
-            [float(row.cost_usd) for row in rows], today, days, confidence
+            [float(row.cost_usd) for row in history], today, days, confidence
         )
         return Forecast(
-            history_start=start,
+            history_start=history[0].bucket or start,
             history_end=end,
             history_cost_usd=sum((row.cost_usd for row in rows), Decimal(0)),
             unpriced_requests=sum(row.unpriced_requests for row in rows),
