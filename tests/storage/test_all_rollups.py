@@ -18,6 +18,7 @@ from observatory_store.database import open_pool
 from observatory_store.errors import InvalidInputError, RefreshError
 from observatory_store.maintenance import Rollups, maintain
 from observatory_store.rows import Resource
+from patience import until
 from storage.samples import now, query, span, traffic
 
 USAGE_COLUMNS = """
@@ -120,6 +121,11 @@ ROLLUPS: dict[str, tuple[str, tuple[str, str, str]]] = {
 
 KEPT = {"llm_usage_1m": 7, "llm_latency_1h": 14, "llm_first_token_1h": 14}
 """Days of the rollups that are kept for less long than the spans."""
+
+JOBS_AT_WORK = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name LIKE 'Refresh Continuous Aggregate%'
+"""
 
 
 def recounted(url: str, name: str) -> list[tuple[Any, ...]]:
@@ -306,6 +312,8 @@ async def test_a_rollup_that_the_server_refuses(database_url: str, edition: str)
         assert others > 0
         schema = "_timescaledb_internal" if edition == "community" else "observatory_private"
         query(database_url, f"DROP INDEX {schema}.unlikely")
+        # What a job of TimescaleDB has begun to count is no longer there for others to count.
+        await until(lambda: query(database_url, JOBS_AT_WORK) == [(0,)])
         await rollups.refresh()
         with pytest.raises(InvalidInputError, match="begins after its end"):
             await anext(rollups.backfill(now(), now() - timedelta(days=1)))
