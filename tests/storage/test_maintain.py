@@ -13,8 +13,8 @@ import pytest
 from observatory_store import Payload, Store
 from observatory_store.database import open_pool
 from observatory_store.maintenance import MaintainReport, Rollups, keep_maintained, maintain
+from observatory_store.maintenance.locks import REFRESH
 from observatory_store.maintenance.retention import drop_expired
-from observatory_store.maintenance.rollups import LOCK
 from patience import until
 from servers import Server
 from storage.fresh import held, rollup_names
@@ -116,11 +116,11 @@ async def test_a_long_refresh_is_waited_for(database_url: str) -> None:
     )
     await _neglect(database_url)
     async with open_pool(database_url) as other, other.acquire() as refresh:
-        await refresh.execute("SELECT pg_advisory_lock($1)", LOCK)
+        await refresh.execute("SELECT pg_advisory_lock($1)", REFRESH)
         async with open_pool(database_url, lock_timeout_seconds=0.1) as pool:
             dropping = asyncio.create_task(drop_expired(pool))
             await until(lambda: dropping.done() or query(database_url, waits) == [(1,)])
-            await refresh.execute("SELECT pg_advisory_unlock($1)", LOCK)
+            await refresh.execute("SELECT pg_advisory_unlock($1)", REFRESH)
             assert await dropping
 
 

@@ -12,12 +12,11 @@ import msgspec
 
 from observatory_store.database import Connection, translate_failures
 from observatory_store.errors import RefreshError
+from observatory_store.maintenance.locks import SECONDS
 from observatory_store.sql import load
 
 _SQL = load("maintenance")
 _AT_ONCE = timedelta(days=5)
-SECONDS = 6 * 3600.0
-"""Longest that one statement of a refresh may take."""
 _AGAIN_SECONDS = 1.0
 _MOST_ATTEMPTS = 3600
 

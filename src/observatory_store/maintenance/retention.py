@@ -7,12 +7,10 @@ from datetime import datetime
 import asyncpg
 
 from observatory_store.database import Connection, Pool
-from observatory_store.maintenance.refreshing import SECONDS
-from observatory_store.maintenance.rollups import LOCK
+from observatory_store.maintenance.locks import EXPIRY, REFRESH, SECONDS, held
 from observatory_store.sql import load
 
 _SQL = load("maintenance")
-_LOCK = 0x6F62735F64726F70  # "obs_drop"
 _ROWS_A_STATEMENT = 10_000
 _SECONDS = 600.0
 
@@ -23,17 +21,10 @@ async def drop_expired(pool: Pool) -> list[str]:
     On community the retention policies do this for all but the rollups' history. Waits for another
     process that is at it, and then finds nothing to do.
     """
-    async with pool.acquire() as connection:
-        await connection.execute(_SQL["take_your_time"])
-        await connection.execute(_SQL["wait_for_locks"])
-        await connection.execute(_SQL["lock"], _LOCK, timeout=SECONDS)
-        try:
-            # What is dropped is locked against all who read it: they must not queue behind it.
-            await connection.execute(_SQL["wait_no_longer"])
-            return await _drop_all(connection)
-        finally:
-            if not connection.is_closed():
-                await connection.execute(_SQL["unlock"], _LOCK)
+    async with pool.acquire() as connection, held(connection, EXPIRY):
+        # What is dropped is locked against all who read it: they must not queue behind it.
+        await connection.execute(_SQL["wait_no_longer"])
+        return await _drop_all(connection)
 
 
 async def _drop_all(connection: Connection) -> list[str]:
@@ -63,7 +54,7 @@ async def _drop_chunks(connection: Connection, relation: str, cut: datetime) -> 
     async with connection.transaction():
         # A chunk that is dropped is gone for a refresh that began before as well.
         await connection.execute(_SQL["wait_for_locks_here"])
-        await connection.execute(_SQL["lock_until_committed"], LOCK, timeout=SECONDS)
+        await connection.execute(_SQL["lock_until_committed"], REFRESH, timeout=SECONDS)
         await connection.execute(_SQL["wait_no_longer_here"])
         await connection.execute(_SQL["note_complete_from"], relation, cut)
         dropped: int = await connection.fetchval(

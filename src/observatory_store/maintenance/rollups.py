@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
@@ -11,8 +10,8 @@ import msgspec
 
 from observatory_store.database import Connection, Pool, translate_failures
 from observatory_store.errors import InvalidInputError, UnavailableError
+from observatory_store.maintenance.locks import REFRESH, SECONDS, held, release
 from observatory_store.maintenance.refreshing import (
-    SECONDS,
     each_rollup,
     recount,
     refresh_stale,
@@ -21,8 +20,6 @@ from observatory_store.maintenance.refreshing import (
 from observatory_store.sql import load
 
 _SQL = load("maintenance")
-LOCK = 0x6F62735F726F6C6C  # "obs_roll"
-"""Key of the advisory lock of whoever refreshes, or drops what a refresh might read."""
 _DAY = timedelta(days=1)
 _NO_TIME = timedelta()
 OVERDUE = timedelta(minutes=10)
@@ -82,7 +79,7 @@ class Rollups:
 
     async def _refresh(self) -> int:
         with translate_failures():
-            async with self._pool.acquire() as connection, _locked(connection):
+            async with self._pool.acquire() as connection, held(connection, REFRESH):
                 noted: int = await connection.fetchval(_SQL["take_over"])
                 await each_rollup(connection, refresh_whole)
                 return noted
@@ -96,7 +93,7 @@ class Rollups:
         """
         with translate_failures():
             async with self._pool.acquire() as connection:
-                if not await connection.fetchval(_SQL["try_lock"], LOCK):
+                if not await connection.fetchval(_SQL["try_lock"], REFRESH):
                     return None
                 try:
                     await connection.execute(_SQL["take_your_time"])
@@ -104,7 +101,7 @@ class Rollups:
                     await each_rollup(connection, partial(refresh_stale, gather=gather))
                     return noted
                 finally:
-                    await _unlock(connection)
+                    await release(connection, REFRESH)
 
     async def backfill(
         self, start: datetime | None = None, end: datetime | None = None
@@ -126,7 +123,7 @@ class Rollups:
         if start is not None and end is not None and start >= end:
             raise InvalidInputError("the range to backfill is empty: it begins after its end")
         with translate_failures():
-            async with self._pool.acquire() as connection, _locked(connection):
+            async with self._pool.acquire() as connection, held(connection, REFRESH):
                 projects, first, last = await _extent(connection)
                 days = _days(first, last, start, end)
                 for done, day in enumerate(days, start=1):
@@ -159,21 +156,3 @@ def _days(
     if end is not None:
         last = min(last, (end.astimezone(UTC) - timedelta(microseconds=1)).date())
     return [first + _DAY * n for n in range((last - first).days + 1)]
-
-
-@asynccontextmanager
-async def _locked(connection: Connection) -> AsyncIterator[None]:
-    # The other's refresh, or that of a job, may well take longer than a statement may.
-    await connection.execute(_SQL["take_your_time"])
-    await connection.execute(_SQL["wait_for_locks"])
-    await connection.execute(_SQL["lock"], LOCK, timeout=SECONDS)
-    try:
-        yield
-    finally:
-        await _unlock(connection)
-
-
-async def _unlock(connection: Connection) -> None:
-    # With a connection that is lost the lock went too, and its loss is the error to be told.
-    if not connection.is_closed():
-        await connection.execute(_SQL["unlock"], LOCK)

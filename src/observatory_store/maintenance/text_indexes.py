@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from observatory_store.database import Connection, Pool
+from observatory_store.maintenance.locks import SECONDS, WORDS, release
 from observatory_store.sql import load
 
 _SQL = load("maintenance")
-_LOCK = 0x6F62735F776F7264  # "obs_word"
-_SECONDS = 6 * 3600.0
-"""Longest that one index may take."""
 _RELATIONS = ("span_payloads", "logs")
 
 
@@ -19,23 +17,22 @@ async def index_texts(pool: Pool) -> list[str]:
     """
     async with pool.acquire() as connection:
         # Not waited for: a session that waits holds a snapshot, which the building would wait for.
-        if not await connection.fetchval(_SQL["try_lock"], _LOCK):
+        if not await connection.fetchval(_SQL["try_lock"], WORDS):
             return []
         try:
             await connection.execute(_SQL["take_your_time"])
             await connection.execute(_SQL["wait_for_locks"])
             return [line for relation in _RELATIONS for line in await _index(connection, relation)]
         finally:
-            if not connection.is_closed():
-                await connection.execute(_SQL["unlock"], _LOCK)
+            await release(connection, WORDS)
 
 
 async def _index(connection: Connection, relation: str) -> list[str]:
     lines = []
     for day in await connection.fetch(_SQL["text_index_commands"], relation):
-        await connection.execute(day["drop_index"], timeout=_SECONDS)
+        await connection.execute(day["drop_index"], timeout=SECONDS)
         if day["is_finished"]:
-            await connection.execute(day["create_index"], timeout=_SECONDS)
+            await connection.execute(day["create_index"], timeout=SECONDS)
         done = "indexed" if day["is_finished"] else "dropped the index of"
         lines.append(f"{relation}: {done} the words of {day['first']:%Y-%m-%d}")
     return lines
