@@ -26,6 +26,13 @@ from observatory_store.repositories.where import Where
 from observatory_store.sql import load
 
 _SQL = load("reading")
+
+
+def _list_of(found: LiteralString) -> LiteralString:
+    return _SQL["list_traces_by_facts"].replace("/* found */", found)
+
+
+_LIST_NAMED: Final = _list_of(_SQL["found_by_name"])
 _NO_END: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _MOST_LATER: Final = 10_000
 """Days of traces after a window that are read, for those of its traces that go on."""
@@ -116,7 +123,7 @@ class SearchByName(Search):
         conditions = self._conditions(floor, *before, rows)
         self._add_least(conditions)
         conditions.add(self._others, self._name, mark="others")
-        return await self._records(_SQL["list_named_traces"], conditions)
+        return await self._records(_LIST_NAMED, conditions)
 
     async def is_near(self, time: datetime) -> bool:
         """Return whether so few days after a time may have the name that all can be read."""
@@ -180,7 +187,7 @@ class SearchByPayloads(Search):
 
 
 def _by_facts(found: str) -> LiteralString:
-    return _SQL["list_traces_by_facts"].replace("/* found */", _SQL[found])
+    return _list_of(_SQL["found_by_facts"].replace("/* facts_of */", _SQL[found]))
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -164,7 +164,7 @@ FROM (
 ) AS d
 
 -- name: count_later_days
--- What list_named_traces reads after its window: $3 at most, of each kind.
+-- What found_by_name reads after its window: $3 at most, of each kind.
 SELECT count(*)
 FROM (
     (
@@ -186,9 +186,9 @@ FROM (
     )
 ) AS d
 
--- name: list_named_traces
+-- name: found_by_name
 -- Of a trace that began in the window, the first day with the name may be a later one.
-WITH found AS (
+found AS (
     SELECT d.trace_id
     FROM observatory.trace_days AS d
     WHERE d.project_id = $1
@@ -223,20 +223,6 @@ WITH found AS (
         AND began.first_start <= $3
         AND began.day BETWEEN ($2 AT TIME ZONE 'UTC')::date AND ($3 AT TIME ZONE 'UTC')::date
 )
-SELECT t.*
-FROM found
-CROSS JOIN LATERAL (
-    SELECT merged.*
-    FROM observatory.traces AS merged
-    WHERE merged.project_id = $1
-        AND merged.trace_id = found.trace_id
-    OFFSET 0
-) AS t
-WHERE t.start_time >= $2
-    AND (t.start_time, t.trace_id) < ($3, $4)
-    /* where */
-ORDER BY t.start_time DESC, t.trace_id DESC
-LIMIT $5
 
 -- name: reach_of_spans
 -- The start of the $3th span from $2 on.
@@ -249,24 +235,8 @@ OFFSET $3::integer - 1
 LIMIT 1
 
 -- name: list_traces_by_facts
--- The facts from the window's floor to $6 are read as they lie, which is all of those that most of its
--- traces have; a trace that goes on beyond $6 is looked up. (To look up every trace of the window would
--- take 3 ms for each in a columnstore.)
-WITH longer AS (
-    SELECT d.trace_id, max(later.last_end) AS end_time
-    FROM observatory.trace_days AS d
-    JOIN observatory.trace_days AS later USING (project_id, trace_id)
-    WHERE d.project_id = $1
-        AND d.first_start >= $2
-        AND d.first_start <= $3
-        AND later.last_end > $6
-        -- So that not all days that are kept are read for it.
-        AND later.day >= ($2 AT TIME ZONE 'UTC')::date
-    GROUP BY d.trace_id
-),
-found AS (
-    /* found */
-)
+-- Those whose spans have a name or other facts; found_by_name or found_by_facts finds them.
+WITH /* found */
 SELECT t.*
 FROM found
 CROSS JOIN LATERAL (
@@ -281,6 +251,26 @@ WHERE t.start_time >= $2
     /* where */
 ORDER BY t.start_time DESC, t.trace_id DESC
 LIMIT $5
+
+-- name: found_by_facts
+-- The facts from the window's floor to $6 are read as they lie, which is all of those that most of its
+-- traces have; a trace that goes on beyond $6 is looked up. (To look up every trace of the window would
+-- take 3 ms for each in a columnstore.)
+longer AS (
+    SELECT d.trace_id, max(later.last_end) AS end_time
+    FROM observatory.trace_days AS d
+    JOIN observatory.trace_days AS later USING (project_id, trace_id)
+    WHERE d.project_id = $1
+        AND d.first_start >= $2
+        AND d.first_start <= $3
+        AND later.last_end > $6
+        -- So that not all days that are kept are read for it.
+        AND later.day >= ($2 AT TIME ZONE 'UTC')::date
+    GROUP BY d.trace_id
+),
+found AS (
+    /* facts_of */
+)
 
 -- name: found_in_spans
 SELECT s.trace_id
