@@ -1,6 +1,7 @@
 """Reading telemetry and keeping the catalogue. Each class is bound to one project."""
 
 from observatory_store.repositories.analytics import (
+    Amount,
     AnalyticsRepository,
     Burn,
     ComparisonRow,
@@ -32,6 +33,7 @@ from observatory_store.repositories.trace_filter import TraceFilter
 from observatory_store.repositories.traces import Trace, TraceRepository, TraceSummary
 
 __all__ = [
+    "Amount",
     "AnalyticsRepository",
     "ApiKey",
     "BudgetChange",

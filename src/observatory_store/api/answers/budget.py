@@ -6,16 +6,14 @@ from pydantic import ConfigDict, Field
 
 from observatory_store import repositories
 from observatory_store.api.answers.base import Answer, MicroTime, Money, Page, micro_time, money
+from observatory_store.api.answers.cost import Amount, amount
 from observatory_store.rows.budget import Budget as BudgetRow
 from observatory_store.rows.budget import Period
 
 
-class Expected(Answer):
+class Expected(Amount):
     """What will be spent by the end of the period."""
 
-    cost_usd: Money
-    lower_usd: Money
-    upper_usd: Money
     confidence: float
     """With which it is from ``lower_usd`` to ``upper_usd``."""
     method: str
@@ -150,9 +148,7 @@ def _burn(found: repositories.Burn) -> Burn:
         share_elapsed=found.share_elapsed,
         burn_rate=found.burn_rate,
         expected=Expected(
-            cost_usd=money(found.expected.cost_usd),
-            lower_usd=money(found.expected.lower_usd),
-            upper_usd=money(found.expected.upper_usd),
+            **amount(found.expected),
             confidence=found.confidence,
             method=found.method,
         ),

@@ -17,8 +17,8 @@ class ForecastDay(Answer):
     upper_usd: Money
 
 
-class Total(Answer):
-    """All these days together."""
+class Amount(Answer):
+    """US dollars, and the interval that holds them with the confidence that is told beside it."""
 
     cost_usd: Money
     lower_usd: Money
@@ -37,9 +37,15 @@ class Forecast(Answer):
     """With which the cost is from ``lower_usd`` to ``upper_usd``."""
     method: str
     """How it is made."""
-    total: Total
+    total: Amount
+    """All these days together."""
     days: list[ForecastDay]
     """From today on, as the day is not over."""
+
+
+def amount(found: repositories.Amount) -> dict[str, str]:
+    """Return the values of an amount."""
+    return {name: money(getattr(found, name)) for name in Amount.model_fields}
 
 
 def forecast(found: repositories.Forecast) -> Forecast:
@@ -51,18 +57,6 @@ def forecast(found: repositories.Forecast) -> Forecast:
         unpriced_requests=found.unpriced_requests,
         confidence=found.confidence,
         method=found.method,
-        total=Total(
-            cost_usd=money(found.total.cost_usd),
-            lower_usd=money(found.total.lower_usd),
-            upper_usd=money(found.total.upper_usd),
-        ),
-        days=[
-            ForecastDay(
-                day=day.day.isoformat(),
-                cost_usd=money(day.cost_usd),
-                lower_usd=money(day.lower_usd),
-                upper_usd=money(day.upper_usd),
-            )
-            for day in found.days
-        ],
+        total=Amount(**amount(found.total)),
+        days=[ForecastDay(day=day.day.isoformat(), **amount(day)) for day in found.days],
     )

@@ -4,7 +4,7 @@ from observatory_store.repositories.analytics.burn import Burn
 from observatory_store.repositories.analytics.comparison import ComparisonRow
 from observatory_store.repositories.analytics.errors import ErrorRow
 from observatory_store.repositories.analytics.families import DIMENSIONS, GROUPS
-from observatory_store.repositories.analytics.forecast import Forecast
+from observatory_store.repositories.analytics.forecast import Amount, Forecast
 from observatory_store.repositories.analytics.intervals import INTERVALS
 from observatory_store.repositories.analytics.latency import HistogramBucket, LatencyRow
 from observatory_store.repositories.analytics.question import Filter
@@ -17,6 +17,7 @@ __all__ = [
     "DIMENSIONS",
     "GROUPS",
     "INTERVALS",
+    "Amount",
     "AnalyticsRepository",
     "Burn",
     "ComparisonRow",

@@ -16,7 +16,7 @@ from observatory_store.repositories.analytics.forecast import (
     ForecastDay,
     check_now,
     extrapolate,
-    since_first_call,
+    history_before,
 )
 from observatory_store.repositories.analytics.intervals import zone_of
 from observatory_store.repositories.analytics.period import PeriodDays, period_at
@@ -28,8 +28,9 @@ from observatory_store.rows.budget import Budget
 CONFIDENCE = 0.8
 METHOD = (
     "What was spent, and for the rest of the period the means of the same weekdays among the 28 "
-    "days before today, by the clock of the budget's time zone; of today the part that is left. "
-    "The interval takes days as independent and normal about these means; it knows no trend."
+    "days before today, from the first with calls on, by the clock of the budget's time zone; of "
+    "today the part that is left. The interval takes days as independent and normal about these "
+    "means; it knows no trend."
 )
 
 _DAY, _MICROSECOND = timedelta(days=1), timedelta(microseconds=1)
@@ -99,20 +100,13 @@ async def burn(analysis: Analysis, budget: Budget, at: datetime) -> Burn:
         for part in parts(start, until, budget)
     ]
     today = at.astimezone(zone).date()
-    days = ask(
-        period.starts(today - HISTORY_DAYS * _DAY),
-        period.starts(today),
-        interval="1d",
-        tz=budget.tz,
-        **filters,
-    )
-    history = await usage(analysis, days, None, fill=True)
+    history = await history_before(analysis, today, HISTORY_DAYS, budget.tz, filters)
     return burnt(
         budget,
         at.astimezone(UTC),
         period,
         [row for rows in answers for row in rows],
-        [row.cost_usd for row in since_first_call(history)],
+        [row.cost_usd for row in history],
         counted_from=answers[0].covered.start,
     )
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal
 from statistics import NormalDist, fmean
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from observatory_store.errors import InvalidInputError
-from observatory_store.repositories.analytics.intervals import BEGINNING, END
-from observatory_store.repositories.analytics.usage import UsageRow
+from observatory_store.repositories.analytics.intervals import BEGINNING, END, zone_of
+from observatory_store.repositories.analytics.question import Analysis, ask
+from observatory_store.repositories.analytics.usage import UsageRow, usage
 
 HISTORY_DAYS, LEAST_DAYS, MOST_DAYS = 28, 7, 366
 MOST_HORIZON = 366
@@ -97,10 +99,22 @@ def check_forecast(history_days: int, days: int, confidence: float) -> None:
         raise InvalidInputError(f"confidence: between 0 and 1, not {confidence}")
 
 
-def since_first_call(history: Sequence[UsageRow]) -> Sequence[UsageRow]:
-    """Return the days from the first one with calls on; all, if none has any."""
-    first = next((n for n, day in enumerate(history) if day.requests), 0)
-    return history[first:]
+async def history_before(
+    analysis: Analysis, today: date, days: int, tz: str, filters: Mapping[str, Any]
+) -> Sequence[UsageRow]:
+    """Return the days before today from the first one with calls on; all, if none has any.
+
+    Raises:
+        InvalidInputError: they cannot be told, as spans that it takes are kept no more.
+
+    """
+    zone = zone_of(tz)
+    start, end = (
+        midnight(day, zone).astimezone(UTC) for day in (today - timedelta(days=days), today)
+    )
+    question = ask(start, end, interval="1d", tz=tz, **filters)
+    rows = await usage(analysis, question, None, fill=True)
+    return rows[next((n for n, row in enumerate(rows) if row.requests), 0) :]
 
 
 def extrapolate(

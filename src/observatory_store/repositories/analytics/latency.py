@@ -100,11 +100,11 @@ async def latency(
     durations, first_tokens, speeds = (
         _asked(analysis, question, *pair) for pair in zip(families, plans, strict=True)
     )
-    wanted = list(quantiles)
+    wanted, query = list(quantiles), quantiles_query(len(quantiles))
     records, by_duration, by_first_token, steps = await asyncio.gather(
         speeds(SQL["speed"], MOST_ROWS + 1),
-        durations(quantiles_query(len(wanted)), wanted, MOST_ROWS + 1),
-        first_tokens(quantiles_query(len(wanted)), wanted, MOST_ROWS + 1),
+        durations(query, wanted, MOST_ROWS + 1),
+        first_tokens(query, wanted, MOST_ROWS + 1),
         durations(SQL["histogram"], _BUCKETS_IN_ONE, _MOST_STEPS + 1) if histogram else _nothing(),
     )
     if len(records) > MOST_ROWS or len(steps) > _MOST_STEPS:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString, TypeAlias
 from weakref import WeakKeyDictionary
@@ -18,6 +17,7 @@ from observatory_store.repositories.analytics.plan import Plan, make_plan
 from observatory_store.repositories.analytics.query import SQL, Arms
 from observatory_store.repositories.page import TimeRange, check_range
 from observatory_store.repositories.session import Session
+from observatory_store.rows.text import storable
 
 Filter: TypeAlias = str | Sequence[str] | None
 """One value, or some of which any will do; of tags all must be there."""
@@ -41,7 +41,6 @@ TOO_MANY_ROWS = (
 KEPT_SECONDS = 30.0
 """How long what is kept is remembered. It is told an hour before the retention takes anything."""
 
-_UNSTORED = re.compile("[\0\ud800-\udfff]")
 
 _kept: WeakKeyDictionary[Any, dict[int, tuple[float, Mapping[str, datetime | None]]]] = (
     WeakKeyDictionary()
@@ -111,8 +110,7 @@ def filter_values(name: str, given: str | Sequence[str]) -> tuple[str, ...]:
         InvalidInputError: there is no such filter, or a value of it cannot be.
 
     """
-    if name not in DIMENSIONS:
-        raise InvalidInputError(f"{name[:100]!r} is no filter: there are {', '.join(DIMENSIONS)}")
+    check_filters([name])
     values = (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
     if not 1 <= len(values) <= MOST_VALUES:
         raise InvalidInputError(f"{name}: give 1 to {MOST_VALUES} values, not {len(values)}")
@@ -121,14 +119,14 @@ def filter_values(name: str, given: str | Sequence[str]) -> tuple[str, ...]:
     return values
 
 
-def check_filters(filters: Mapping[str, Filter]) -> None:
+def check_filters(names: Iterable[str]) -> None:
     """Check that these are filters, and not other arguments of another question.
 
     Raises:
         InvalidInputError: one is not.
 
     """
-    if unknown := [name for name in filters if name not in DIMENSIONS]:
+    if unknown := [name for name in names if name not in DIMENSIONS]:
         raise InvalidInputError(
             f"{unknown[0][:100]!r} is no filter: there are {', '.join(DIMENSIONS)}"
         )
@@ -143,7 +141,7 @@ def check_text(name: str, value: str) -> None:
     """
     if len(value) > MOST_CHARACTERS:
         raise InvalidInputError(f"{name}: a value has at most {MOST_CHARACTERS} characters")
-    if _UNSTORED.search(value):
+    if storable(value) != value:
         raise InvalidInputError(f"{name}: U+0000 and lone surrogates are in no stored text")
 
 

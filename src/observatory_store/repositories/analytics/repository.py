@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from observatory_store.repositories.analytics.burn import Burn, burn
@@ -20,8 +20,8 @@ from observatory_store.repositories.analytics.forecast import (
     check_forecast,
     check_now,
     extrapolate,
+    history_before,
     midnight,
-    since_first_call,
 )
 from observatory_store.repositories.analytics.intervals import zone_of
 from observatory_store.repositories.analytics.latency import (
@@ -230,28 +230,16 @@ class AnalyticsRepository(Analysis):
         check_now(now)
         zone = zone_of(tz)
         today = now.astimezone(zone).date()
-        start, end = (
-            midnight(day, zone).astimezone(UTC)
-            for day in (today - timedelta(days=history_days), today)
-        )
-        rows = await self.usage(
-            start,
-            end,
-            interval="1d",
-            tz=tz,
-            fill=True,
-            group_by=(),
-            **filters,
-        )
-        history = since_first_call(rows)
+        history = await history_before(self, today, history_days, tz, filters)
         forecast, total = extrapolate(
             [float(row.cost_usd) for row in history], today, days, confidence
         )
+        end = midnight(today, zone).astimezone(UTC)
         return Forecast(
-            history_start=history[0].bucket or start,
+            history_start=history[0].bucket or end,
             history_end=end,
-            history_cost_usd=sum((row.cost_usd for row in rows), Decimal(0)),
-            unpriced_requests=sum(row.unpriced_requests for row in rows),
+            history_cost_usd=sum((row.cost_usd for row in history), Decimal(0)),
+            unpriced_requests=sum(row.unpriced_requests for row in history),
             confidence=confidence,
             days=tuple(forecast),
             total=total,
