@@ -67,12 +67,62 @@ COMMENT ON COLUMN observatory.storage.chunks IS 'Chunks; NULL of a plain table, 
 COMMENT ON COLUMN observatory.storage.columnstore_chunks IS
     'Those that are columnar (community edition).';
 
+-- With the rights of its owner: who reads the view may read neither of what it is made from.
+CREATE OR REPLACE FUNCTION observatory_private.late_from(rollup_name text) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF observatory.edition() <> 'community' THEN
+        RETURN NULL;
+    END IF;
+    RETURN (
+        WITH RECURSIVE counted AS (
+            SELECT r.name, r.source FROM observatory_private.rollups AS r
+            WHERE r.name = rollup_name AND r.is_stored
+            UNION
+            SELECT s.name, s.source
+            FROM counted
+            JOIN observatory_private.rollups AS s ON s.name = counted.source
+        ),
+        aggregates AS (
+            SELECT
+                a.mat_hypertable_id, a.raw_hypertable_id, w.watermark,
+                known.whole_from,
+                _timescaledb_functions.to_unix_microseconds(known.whole_from) AS whole_from_us
+            FROM counted
+            CROSS JOIN LATERAL observatory_private.whole_from(counted.name) AS known (whole_from)
+            JOIN _timescaledb_catalog.continuous_agg AS a
+                ON a.user_view_schema = 'observatory_private' AND a.user_view_name = counted.name
+            JOIN _timescaledb_catalog.continuous_aggs_watermark AS w USING (mat_hypertable_id)
+        )
+        SELECT _timescaledb_functions.to_timestamp(
+            min(greatest(l.lowest_modified_value, a.whole_from_us)))
+        FROM aggregates AS a
+        JOIN (
+            SELECT h.hypertable_id, NULL::integer AS materialization_id, h.lowest_modified_value,
+                h.greatest_modified_value
+            FROM _timescaledb_catalog.continuous_aggs_hypertable_invalidation_log AS h
+            UNION ALL
+            SELECT NULL, m.materialization_id, m.lowest_modified_value, m.greatest_modified_value
+            FROM _timescaledb_catalog.continuous_aggs_materialization_invalidation_log AS m
+        ) AS l ON l.hypertable_id = a.raw_hypertable_id OR l.materialization_id = a.mat_hypertable_id
+        WHERE isfinite(a.whole_from)
+            AND l.lowest_modified_value < a.watermark
+            AND l.greatest_modified_value >= a.whole_from_us);
+END
+$$;
+
+COMMENT ON FUNCTION observatory_private.late_from(text) IS
+    'From when on the rollup, or one that it is counted from, may lack spans that came into buckets '
+    'counted before, by what TimescaleDB notes for its refresh (community edition). NULL if it lacks '
+    'none, as on the other editions.';
+
 CREATE OR REPLACE VIEW observatory.rollup_status AS
 SELECT
     r.name AS rollup,
     r.refresh_order,
     count(DISTINCT (p.bucket, p.project_id)) FILTER (WHERE p.rollup IS NOT NULL) AS pending_buckets,
-    min(p.since) AS oldest_pending
+    min(p.since) AS oldest_pending,
+    observatory_private.late_from(r.name) AS late_from
 FROM observatory_private.rollups AS r
 LEFT JOIN observatory_private.pending_buckets AS p ON p.rollup = r.name
 WHERE r.is_stored
@@ -86,6 +136,9 @@ COMMENT ON COLUMN observatory.rollup_status.pending_buckets IS
     'meanwhile; on community they are shown as of the last refresh.';
 COMMENT ON COLUMN observatory.rollup_status.oldest_pending IS
     'Since when the oldest of them waits. NULL if none does.';
+COMMENT ON COLUMN observatory.rollup_status.late_from IS
+    'On community, the beginning of what spans came into after it was counted, however late they were: '
+    'the refresh counts them within the hour. NULL if there are none, and on the other editions.';
 
 -- A grant of single columns fails on a hypertable with a columnstore.
 CREATE OR REPLACE VIEW observatory.log_severities AS

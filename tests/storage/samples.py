@@ -155,6 +155,12 @@ async def pending(rollups: Rollups) -> int:
     return sum(one.pending_buckets for one in await rollups.status())
 
 
+JOBS_AT_WORK = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name LIKE 'Refresh Continuous Aggregate%'
+"""
+"""Refreshes of TimescaleDB: what one has begun to count is no longer there for others to count."""
+
 RECOUNT_TRACES = """
     SELECT project_id, trace_id, min(start_time),
         max(start_time + duration_us * interval '1 microsecond'),

@@ -19,7 +19,7 @@ from observatory_store.errors import InvalidInputError, RefreshError
 from observatory_store.maintenance import Rollups, maintain
 from observatory_store.rows import Resource
 from patience import until
-from storage.samples import now, query, span, traffic
+from storage.samples import JOBS_AT_WORK, now, query, span, traffic
 
 USAGE_COLUMNS = """
     count(*), count(*) FILTER (WHERE status = 'error'),
@@ -121,11 +121,6 @@ ROLLUPS: dict[str, tuple[str, tuple[str, str, str]]] = {
 
 KEPT = {"llm_usage_1m": 7, "llm_latency_1h": 14, "llm_first_token_1h": 14}
 """Days of the rollups that are kept for less long than the spans."""
-
-JOBS_AT_WORK = """
-    SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name LIKE 'Refresh Continuous Aggregate%'
-"""
 
 
 def recounted(url: str, name: str) -> list[tuple[Any, ...]]:

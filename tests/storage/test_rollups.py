@@ -12,7 +12,7 @@ from observatory_store.database import open_pool
 from observatory_store.maintenance import Rollups, maintain
 from observatory_store.rows import Resource
 from patience import until
-from storage.samples import RECOUNT_USAGE, USAGE, now, pending, query, span, traffic
+from storage.samples import JOBS_AT_WORK, RECOUNT_USAGE, USAGE, now, pending, query, span, traffic
 
 HOURLY = """
     SELECT date_bin('1 hour', bucket, '2000-01-01Z'), model, sum(requests), sum(cost_usd)
@@ -24,6 +24,11 @@ WHERE_USAGE_IS = """
     FROM timescaledb_information.continuous_aggregates WHERE view_name = 'llm_usage_1m'
 """
 REFRESH_USAGE = "CALL refresh_continuous_aggregate('observatory_private.llm_usage_1m', NULL, NULL)"
+STOP_JOBS = """
+    SELECT count(*) FROM timescaledb_information.jobs AS j
+    CROSS JOIN LATERAL alter_job(j.job_id, scheduled => false)
+    WHERE j.proc_name = 'policy_refresh_continuous_aggregate'
+"""
 
 
 async def test_usage_equals_a_recount_before_and_after_a_refresh(database_url: str) -> None:
@@ -59,6 +64,26 @@ async def test_late_spans_are_counted_after_a_refresh(database_url: str) -> None
         assert await rollups.refresh() > 0
         assert await pending(rollups) == 0
     assert query(database_url, USAGE) == query(database_url, RECOUNT_USAGE)
+
+
+@pytest.mark.editions("community")
+async def test_status_tells_of_spans_that_a_job_will_count(database_url: str) -> None:
+    """Late by a day, they are noted nowhere but by TimescaleDB; by two days, also by ourselves."""
+    late = now() - timedelta(days=1)
+    async with Store.open(database_url) as store, open_pool(database_url) as pool:
+        rollups = Rollups(pool)
+        query(database_url, STOP_JOBS)
+        await until(lambda: query(database_url, JOBS_AT_WORK) == [(0,)])
+        await store.write_spans([*traffic(200, over=timedelta(days=5)), span(7)])
+        await rollups.refresh()
+        assert {one.late_from for one in await rollups.status()} == {None}
+        await store.write_spans([span(8, start_time=late)])
+        status = {one.rollup: one for one in await rollups.status()}
+        assert status["llm_usage_1m"].late_from == late
+        assert all(one.late_from and one.late_from <= late for one in status.values())
+        assert await pending(rollups) == 0
+        await rollups.refresh()
+        assert {one.late_from for one in await rollups.status()} == {None}
 
 
 async def test_noted_buckets_are_refreshed_without_the_policy(database_url: str) -> None:

@@ -28,10 +28,17 @@ def status(*, as_json: AsJson = False, database_url: DatabaseUrl = None) -> None
         print_json(found)
     else:
         rows = [
-            (one.rollup, one.edition, one.pending_buckets, time(one.oldest_pending))
+            (
+                one.rollup,
+                one.edition,
+                one.pending_buckets,
+                time(one.oldest_pending),
+                time(one.late_from),
+            )
             for one in found
         ]
-        print_table(("rollup", "edition", "pending buckets", "oldest pending"), rows, "")
+        titles = ("rollup", "edition", "pending buckets", "oldest pending", "late from")
+        print_table(titles, rows, "")
     now = datetime.now(UTC)
     if any(one.is_overdue(now) for one in found):
         raise typer.Exit(1)

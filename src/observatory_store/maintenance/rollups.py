@@ -36,6 +36,9 @@ class RollupStatus(msgspec.Struct, frozen=True, kw_only=True):
     meanwhile; on community they are shown as of the last refresh."""
     oldest_pending: datetime | None
     """Since when the oldest of them waits."""
+    late_from: datetime | None
+    """The beginning of what spans came into after it was counted, however late they were, on
+    community. TimescaleDB's policy counts them within the hour."""
 
     def is_overdue(self, now: datetime) -> bool:
         """Tell whether something waits so long that nobody seems to refresh."""

@@ -28,7 +28,7 @@ SELECT pg_try_advisory_lock($1)
 SELECT pg_advisory_unlock($1)
 
 -- name: pending
-SELECT rollup, observatory.edition() AS edition, pending_buckets, oldest_pending
+SELECT rollup, observatory.edition() AS edition, pending_buckets, oldest_pending, late_from
 FROM observatory.rollup_status
 ORDER BY refresh_order
 
