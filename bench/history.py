@@ -34,9 +34,10 @@ _NO_JOBS = """
 _TO_COMPRESS = """
     SELECT format('%I.%I', c.chunk_schema, c.chunk_name)
     FROM timescaledb_information.chunks AS c
-    JOIN observatory.policies AS p ON p.relation = c.hypertable_name
-    WHERE c.hypertable_schema = 'observatory' AND NOT c.is_compressed
-        AND c.range_end < now() - p.columnstore_after
+    LEFT JOIN timescaledb_information.continuous_aggregates AS a
+        ON a.materialization_hypertable_name = c.hypertable_name
+    JOIN observatory.policies AS p ON p.relation = coalesce(a.view_name, c.hypertable_name)
+    WHERE NOT c.is_compressed AND c.range_end < now() - p.columnstore_after
 """
 
 

@@ -135,6 +135,7 @@ CREATE TABLE IF NOT EXISTS observatory_private.rollups (
     shown text NOT NULL DEFAULT 'true',
     dimensions text[] NOT NULL,
     searched_by text,
+    is_segmented boolean NOT NULL DEFAULT false CHECK (searched_by IS NOT NULL OR NOT is_segmented),
     measures text[] NOT NULL,
     comment text NOT NULL
 );
@@ -158,6 +159,8 @@ COMMENT ON COLUMN observatory_private.rollups.shown IS
 COMMENT ON COLUMN observatory_private.rollups.searched_by IS
     'The dimension by whose values single ones are looked up: left(dimension, 100) is indexed, '
     'because the whole of a long text fits into no index.';
+COMMENT ON COLUMN observatory_private.rollups.is_segmented IS
+    'Whether searched_by has few values with many rows each: then the columnstore keeps them apart.';
 COMMENT ON COLUMN observatory_private.rollups.dimensions IS
     'Columns that it is grouped by, beside the bucket and the project.';
 COMMENT ON COLUMN observatory_private.rollups.measures IS 'Columns that are summed.';
@@ -329,11 +332,12 @@ BEGIN
     EXECUTE format('COMMENT ON VIEW observatory_private.%I IS %L', r.name,
         format('Rows of %s, kept by TimescaleDB.', r.name));
     PERFORM observatory_private.index_rollup(r, r.name);
+    -- Without a condition the planner reads all parts at one level.
     EXECUTE format(
         'CREATE OR REPLACE VIEW observatory.%1$I AS'
-        ' SELECT * FROM observatory_private.%2$I WHERE %3$s'
-        ' UNION ALL SELECT * FROM observatory_private.%1$I WHERE %3$s',
-        r.name, r.name || '_history', r.shown);
+        ' SELECT * FROM observatory_private.%2$I %3$s'
+        ' UNION ALL SELECT * FROM observatory_private.%1$I %3$s',
+        r.name, r.name || '_history', 'WHERE ' || nullif(r.shown, 'true'));
     PERFORM observatory_private.apply_rollup_policies(r.name);
 END
 $$;
@@ -397,8 +401,9 @@ BEGIN
     IF policy.columnstore_after IS NOT NULL THEN
         EXECUTE format(
             'ALTER MATERIALIZED VIEW %s SET (timescaledb.enable_columnstore,'
-            ' timescaledb.segmentby = ''project_id'', timescaledb.orderby = ''bucket DESC'')',
-            aggregate);
+            ' timescaledb.segmentby = %L, timescaledb.orderby = ''bucket DESC'')',
+            aggregate,
+            'project_id' || CASE WHEN r.is_segmented THEN ', ' || r.searched_by ELSE '' END);
         CALL add_columnstore_policy(aggregate, policy.columnstore_after);
     END IF;
 END

@@ -18,10 +18,12 @@ ON CONFLICT DO NOTHING;
 -- By models or services alone half-hours are few enough to be summed to the days of any zone but those
 -- that are a quarter-hour off.
 INSERT INTO observatory_private.rollups (
-    name, refresh_order, source, width, condition, dimensions, searched_by, measures, comment
+    name, refresh_order, source, width, condition, dimensions, searched_by, is_segmented, measures,
+    comment
 )
 SELECT
     r.name, r.refresh_order, r.source, r.width, r.condition, r.dimensions, r.searched_by,
+    r.searched_by IS NOT NULL,
     ARRAY[
         'requests', 'errors', 'unpriced_requests', 'input_tokens', 'output_tokens',
         'cache_read_tokens', 'cache_write_tokens', 'reasoning_tokens', 'cost_usd', 'duration_us',

@@ -7,11 +7,13 @@
 
 -- Bucket i holds (g^(i-1), g^i] for g = 1.01 / 0.99; -1 holds what is 0. ln(g) is written out, so
 -- that nobody can change it for buckets that are stored.
+-- These two are not strict, or else each call would be one: the planner puts no strict function with a
+-- CASE in its query's place.
 CREATE OR REPLACE FUNCTION observatory.latency_bucket(us bigint) RETURNS integer
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
         WHEN us > 0 THEN ceil(ln(us::double precision) / 0.020000666706669435)::integer
-        ELSE -1
+        WHEN us <= 0 THEN -1
     END
 $$;
 
@@ -19,7 +21,7 @@ COMMENT ON FUNCTION observatory.latency_bucket(bigint) IS
     'The logarithmic bucket of a duration in microseconds; -1 for 0.';
 
 CREATE OR REPLACE FUNCTION observatory.latency_us(bucket integer) RETURNS double precision
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN bucket < 0 THEN 0 ELSE exp(0.020000666706669435 * bucket) * 0.99 END
 $$;
 
@@ -73,7 +75,8 @@ ON CONFLICT DO NOTHING;
 -- and days of its own. Days by all dimensions are counted from spans and not from hours, and the
 -- hours that are kept long are too: so a span that comes weeks late is in them.
 INSERT INTO observatory_private.rollups (
-    name, refresh_order, source, width, condition, shown, dimensions, searched_by, measures, comment
+    name, refresh_order, source, width, condition, shown, dimensions, searched_by, is_segmented,
+    measures, comment
 )
 SELECT
     format('llm_%s%s_%s', cut.prefix, h.name, w.suffix),
@@ -84,6 +87,7 @@ SELECT
     h.shown,
     cut.dimensions || h.bucket,
     cut.searched_by,
+    cut.searched_by IS NOT NULL,
     ARRAY['requests', 'errors'],
     format('Calls of models by %s (UTC), %s and %s; see quantile().', w.name, cut.names, h.names)
 FROM (
