@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.editions("postgres")
 
 FILTERED = ("usage", "usage/comparison", "latency", "errors", "costs/forecast")
+OF_MODELS = ("latency", "errors", "costs/forecast")
+"""They refuse tools, whose executions are no calls."""
 RANGED = ("usage", "usage/comparison", "latency", "errors", "sessions", "prices/unpriced")
 ROUTES = (*RANGED, "costs/forecast")
 INJECTIONS = (
@@ -199,7 +201,7 @@ async def test_no_parameter_reaches_sql_as_text(asked: Service, path: str) -> No
         for value in INJECTIONS:
             answered = await _ask(asked, path, {name: value})
             if name in DIMENSIONS:
-                if name == "tool" and path in {"latency", "errors"}:
+                if name == "tool" and path in OF_MODELS:
                     assert answered.refuses(name, "usage", status=400), answered
                 else:
                     assert answered.is_empty, (name, value, answered)
@@ -215,7 +217,7 @@ async def test_bytes_that_are_no_text(asked: Service, path: str) -> None:
     for name in await _parameters(asked, path):
         for value in ("%FF", "%ED%A0%80", "%C0%80", "%F5%80%80%80", "%", "%zz", "%u0000"):
             answered = await _ask(asked, path, f"{name}={value}")
-            if name in DIMENSIONS and not (name == "tool" and path in {"latency", "errors"}):
+            if name in DIMENSIONS and not (name == "tool" and path in OF_MODELS):
                 assert answered.is_empty, (name, value, answered)
             else:
                 assert answered.refuses(name, status=answered.status), (name, value, answered)
@@ -263,6 +265,8 @@ async def test_intervals_that_are_too_many(asked: Service) -> None:
     for path in ("usage", "latency", "errors"):
         answered = await _ask(asked, path, year)
         assert answered.refuses("interval", "10000 rows", status=400), answered
+    answered = await _ask(asked, "costs/forecast", {"tool": "x"})
+    assert answered.refuses("tool", "usage", status=400), answered
     for query in ({"tool": "x"}, {"group_by": "tool"}, {"group_by": "model,tool"}):
         for path in ("latency", "errors"):
             answered = await _ask(asked, path, query)

@@ -133,9 +133,9 @@ def _add_conditions(conditions: Where, where: LogFilter) -> None:
     conditions.add_if("l.severity_number >= {}", where.min_severity)
     conditions.add_if("l.event_name = {}", where.event)
     if where.trace_id is not None:
-        conditions.add("l.trace_id = {}", _hex(where.trace_id, 16, "trace id").hex())
+        conditions.add("l.trace_id = {}", _hex(where.trace_id, 16, "trace_id").hex())
     if where.span_id is not None:
-        conditions.add("l.span_id = {}", _hex(where.span_id, 8, "span id"))
+        conditions.add("l.span_id = {}", _hex(where.span_id, 8, "span_id"))
     conditions.add_each("l.attributes ->> {} = {}", where.attributes)
 
 
@@ -145,7 +145,7 @@ def _hex(text: str, size: int, what: str) -> bytes:
     except ValueError:
         value = b""
     if len(value) != size:
-        raise InvalidInputError(f"a {what} is {2 * size} hex digits")
+        raise InvalidInputError(f"{what}: {2 * size} hex digits, not {text[:100]!r}")
     return value
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from observatory_store.errors import InvalidInputError
 from observatory_store.repositories.analytics.intervals import BEGINNING, END, zone_of
-from observatory_store.repositories.analytics.question import Analysis, ask
+from observatory_store.repositories.analytics.question import Analysis, ask, of_models_only
 from observatory_store.repositories.analytics.usage import UsageRow, usage
 
 HISTORY_DAYS, LEAST_DAYS, MOST_DAYS = 28, 7, 366
@@ -105,7 +105,8 @@ async def history_before(
     """Return the days before today from the first one with calls on; all, if none has any.
 
     Raises:
-        InvalidInputError: they cannot be told, as spans that it takes are kept no more.
+        InvalidInputError: they cannot be told, as spans that it takes are kept no more; or of tools,
+            whose executions have no cost.
 
     """
     zone = zone_of(tz)
@@ -113,6 +114,7 @@ async def history_before(
         midnight(day, zone).astimezone(UTC) for day in (today - timedelta(days=days), today)
     )
     question = ask(start, end, interval="1d", tz=tz, **filters)
+    of_models_only(question)
     rows = await usage(analysis, question, None, fill=True)
     return rows[next((n for n, row in enumerate(rows) if row.requests), 0) :]
 
