@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check format snapshots dashboards bench
+.PHONY: help setup demo dev test check format snapshots freeze dashboards bench
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ format: $(STAMP) ## Format the code and mend what lint can mend
 
 snapshots: $(STAMP) ## Take the catalogue of each edition anew, which `schema verify` compares with
 	@OBSERVATORY_WRITE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/schema/test_verify.py -k snapshots
+
+freeze: $(STAMP) ## Release the migrations as they are: none of them may be edited from then on
+	@$(BIN)/python -c 'from observatory_store.schema import read_migrations as read; \
+		print(*(f"{one.checksum}  {one.id}" for one in read()), sep="\n")' > migrations/released.txt
 
 dashboards: $(STAMP) ## Build grafana/dashboards from grafana/queries
 	@$(BIN)/python grafana/build.py

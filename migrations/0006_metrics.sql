@@ -2,7 +2,7 @@
 -- Why: the second signal; a point's identity is stored once a series and not once a point.
 -- Locks: none that another session could hold.
 -- Reversible: yes; all metrics are lost.
--- depends: 0003_resources
+-- depends: 0005_trace_days
 
 INSERT INTO observatory.policies (relation, retention, columnstore_after, chunk_interval)
 VALUES ('metric_points', '90 days', '3 days', '1 day')

@@ -2,7 +2,7 @@
 -- Why: the third signal, correlated with the first by trace and span id.
 -- Locks: none that another session could hold.
 -- Reversible: yes; all logs are lost.
--- depends: 0003_resources
+-- depends: 0006_metrics
 
 INSERT INTO observatory.policies (relation, retention, columnstore_after, chunk_interval)
 VALUES ('logs', '30 days', '3 days', '1 day')

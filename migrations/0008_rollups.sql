@@ -2,7 +2,7 @@
 -- Why: a rollup is then a name, a source, a width and its columns; how each edition keeps it is here.
 -- Locks: none that another session could hold.
 -- Reversible: yes.
--- depends: 0004_spans
+-- depends: 0007_logs
 
 CREATE TABLE IF NOT EXISTS observatory_private.columns_of_rollups (
     name text PRIMARY KEY,

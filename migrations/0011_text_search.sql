@@ -3,7 +3,7 @@
 -- Why: GET /api/v1/traces and /api/v1/logs with q.
 -- Locks: none that another session could hold.
 -- Reversible: yes.
--- depends: 0007_logs
+-- depends: 0010_models
 
 CREATE OR REPLACE FUNCTION observatory_private.beginning_of(
     content text, bytes integer

@@ -3,7 +3,7 @@
 --      the base: no time zone is off it.
 -- Locks: none that another session could hold.
 -- Reversible: yes; usage older than the retention of spans is lost.
--- depends: 0008_rollups
+-- depends: 0011_text_search
 
 INSERT INTO observatory.policies (relation, retention, columnstore_after, chunk_interval)
 VALUES

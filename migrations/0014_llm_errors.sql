@@ -2,7 +2,7 @@
 -- Why: which errors are many, since when, and what they say, without reading spans.
 -- Locks: none that another session could hold.
 -- Reversible: yes; errors older than the retention of spans are lost.
--- depends: 0012_llm_usage
+-- depends: 0013_latency
 
 -- Words with a digit are numbers, ids and addresses; but a status of HTTP tells errors apart.
 CREATE OR REPLACE FUNCTION observatory.error_fingerprint(

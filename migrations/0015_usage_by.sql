@@ -3,7 +3,7 @@
 --      so that none has more rows than there were users, sessions, … of a day.
 -- Locks: none that another session could hold.
 -- Reversible: yes; what is older than the retention of spans is lost.
--- depends: 0012_llm_usage
+-- depends: 0014_llm_errors
 
 INSERT INTO observatory.policies (relation, retention, columnstore_after, chunk_interval)
 VALUES

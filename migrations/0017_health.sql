@@ -3,7 +3,7 @@
 --      dashboards whose role may read neither observatory_private nor the bodies of logs.
 -- Locks: none that another session could hold.
 -- Reversible: yes.
--- depends: 0015_usage_by
+-- depends: 0016_recosts
 
 -- A function in PL/pgSQL, which finds TimescaleDB's views when it runs: a view over these would keep
 -- the extension from being updated.
