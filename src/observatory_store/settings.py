@@ -14,6 +14,11 @@ DEFAULT_DATABASE_URL = "postgresql://localhost/observatory"
 
 MEBIBYTE = 1024 * 1024
 
+_SIGNALS = 3
+"""Spans, metric points and log records."""
+_OTHER_CONNECTIONS = 3
+"""For looking up keys, the refresh of the rollups, and the checks of readiness."""
+
 
 class AuthMode(StrEnum):
     """Whether a request must carry an API key."""
@@ -133,3 +138,13 @@ class Settings(PrivacySettings):
     traces_endpoint: Annotated[HttpUrl | None, BeforeValidator(lambda value: value or None)] = None
     """Where the service sends traces of its own work, by OTLP over HTTP. None sends none, whatever
     OpenTelemetry's own variables say."""
+
+    @property
+    def storing_connections(self) -> int:
+        """Most connections that are no query's in one process."""
+        return _SIGNALS * self.writers + _OTHER_CONNECTIONS
+
+    @property
+    def connections(self) -> int:
+        """Most connections to the database that one process takes."""
+        return self.storing_connections + self.pool_size

@@ -34,13 +34,9 @@ from observatory_store.api.traces_endpoint import require_sdk
 from observatory_store.database import open_pool
 from observatory_store.ingest import Admission, Privacy, Receiver, prices_kept_fresh
 from observatory_store.maintenance import keep_maintained
-from observatory_store.otlp import Signal
 from observatory_store.pricing import DatabasePrices, GenAIPrices
 from observatory_store.settings import Settings
 from observatory_store.writers import Writers
-
-_OTHER_CONNECTIONS = 3
-"""For looking up keys, the refresh of the rollups, and the checks of readiness."""
 
 _QUERIES = {
     module: refuse_repeated()
@@ -77,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
             tracing.exporting() if tracing else nullcontext(),
             open_pool(
                 url,
-                max_size=len(Signal) * settings.writers + _OTHER_CONNECTIONS,
+                max_size=settings.storing_connections,
                 statement_timeout_seconds=settings.statement_timeout_seconds,
                 lock_timeout_seconds=settings.lock_timeout_seconds,
                 application_name="observatory-store ingest",

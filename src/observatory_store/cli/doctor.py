@@ -64,6 +64,7 @@ async def _examine(database_url: str | None, *, before_migration: bool) -> list[
                 package=version("observatory-store"),
                 migrations=known_migrations(),
                 before_migration=before_migration,
+                connections=settings.connections,
             )
 
 

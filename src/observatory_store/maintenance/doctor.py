@@ -11,8 +11,10 @@ import asyncpg
 
 from observatory_store.database import Connection, Pool, translate_failures
 from observatory_store.maintenance.finding import Finding, Severity, warning
+from observatory_store.maintenance.growth_checks import check_growth
 from observatory_store.maintenance.pooling import find_pooling, refused_by_pooler
 from observatory_store.maintenance.recost_checks import check_recosts
+from observatory_store.maintenance.sender_checks import check_senders
 from observatory_store.maintenance.server_checks import (
     Server,
     check_autovacuum,
@@ -25,6 +27,7 @@ from observatory_store.maintenance.server_checks import (
     check_versions,
     check_writable,
 )
+from observatory_store.maintenance.settings_checks import check_settings
 from observatory_store.maintenance.storage_checks import (
     check_prices,
     check_rollups,
@@ -36,11 +39,12 @@ from observatory_store.maintenance.surroundings_checks import (
     check_replication,
     check_transactions,
 )
+from observatory_store.maintenance.vacuum_checks import check_bloat
 from observatory_store.sql import load
 
 __all__ = ["Finding", "Severity", "examine"]
 
-_SQL = load("maintenance")
+_SQL = load("doctor")
 
 _Check: TypeAlias = Callable[[Connection], Awaitable[list[Finding]]]
 
@@ -55,6 +59,7 @@ async def examine(
     package: str,
     migrations: Sequence[str],
     before_migration: bool = False,
+    connections: int | None = None,
     clock: Callable[[], datetime] = _now,
 ) -> list[Finding]:
     """Return what is well and what is not, in the order in which to read it.
@@ -64,6 +69,7 @@ async def examine(
         package: the version of this package.
         migrations: the ids of its migrations, in their order.
         before_migration: examine only what a migration depends on; that some are pending is well.
+        connections: how many one process of the service takes at most; None if unknown.
         clock: tells this machine's time.
 
     Raises:
@@ -80,9 +86,13 @@ async def examine(
         findings += check_writable(server)
         if not before_migration:
             findings += [*check_durability(server), *check_autovacuum(server)]
-        checks = _before_migration if before_migration else _at_any_time
+        checks = (
+            _before_migration(server, migrations)
+            if before_migration
+            else _at_any_time(server, migrations, connections, clock)
+        )
         async with pool.acquire() as connection:
-            for name, check in checks(server, migrations, clock):
+            for name, check in checks:
                 findings += await _try(connection, name, check)
     return findings
 
@@ -97,9 +107,13 @@ _SURROUNDINGS: _Checks = [
 
 
 def _at_any_time(
-    server: Server, migrations: Sequence[str], clock: Callable[[], datetime]
+    server: Server,
+    migrations: Sequence[str],
+    connections: int | None,
+    clock: Callable[[], datetime],
 ) -> _Checks:
     checks: _Checks = [
+        ("settings", partial(check_settings, server=server, wanted_connections=connections)),
         ("clock", partial(check_clock, clock=clock)),
         *_SURROUNDINGS,
         ("schema", partial(check_migrations, known=migrations)),
@@ -109,6 +123,9 @@ def _at_any_time(
             ("edition", partial(check_edition, server=server)),
             ("lz4", partial(check_compression, server=server)),
             ("upkeep", check_upkeep),
+            ("growth", check_growth),
+            ("bloat", check_bloat),
+            ("senders", check_senders),
             ("rollups", check_rollups),
             ("words", check_words),
             ("prices", check_prices),
@@ -117,9 +134,7 @@ def _at_any_time(
     return checks
 
 
-def _before_migration(
-    server: Server, migrations: Sequence[str], _clock: Callable[[], datetime]
-) -> _Checks:
+def _before_migration(server: Server, migrations: Sequence[str]) -> _Checks:
     checks: _Checks = [*_SURROUNDINGS, ("schema", partial(check_pending, known=migrations))]
     if server.has_schema:
         checks += [("edition", partial(check_edition, server=server))]

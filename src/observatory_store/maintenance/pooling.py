@@ -12,7 +12,7 @@ from observatory_store.sql import load
 
 CHECK: Final = "pooling"
 
-_SQL = load("maintenance")
+_SQL = load("doctor")
 _TRIES = 3
 
 # A statement was prepared in one session and is looked for in another.

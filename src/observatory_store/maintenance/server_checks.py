@@ -11,7 +11,7 @@ from observatory_store.database import Connection
 from observatory_store.maintenance.finding import Finding, ok, problem, warning
 from observatory_store.sql import load
 
-_SQL = load("maintenance")
+_SQL = load("maintenance") | load("doctor")
 
 _OLDEST_POSTGRES = 150_000
 _EDITIONS = ("postgres", "apache", "community")
@@ -208,13 +208,14 @@ async def check_compression(connection: Connection, server: Server) -> list[Find
                 "Use a build of PostgreSQL with lz4, as those of Debian, Red Hat and Docker are.",
             )
         ]
-    if not await connection.fetchval(_SQL["lz4_columns"]):
+    steps = [row["mend"] for row in await connection.fetch(_SQL["columns_without_lz4"])]
+    if steps:
         return [
             warning(
                 "lz4",
-                "The server has lz4, but the tables were made without it.",
-                "Have the owner run ALTER TABLE … ALTER COLUMN … SET COMPRESSION lz4 for the long "
-                "columns of spans and span_payloads; it holds for new rows.",
+                "The server has lz4, but the tables were made without it, and its "
+                "default_toast_compression is another.",
+                f"Have the owner run {'; '.join(steps)}; it holds for new rows.",
             )
         ]
     return [ok("lz4", "Long values are compressed by lz4.")]

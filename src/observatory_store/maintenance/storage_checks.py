@@ -12,7 +12,7 @@ from observatory_store.maintenance.rollups import OVERDUE
 from observatory_store.maintenance.statistics import JobState, read_jobs, read_lag
 from observatory_store.sql import load
 
-_SQL = load("maintenance")
+_SQL = load("maintenance") | load("doctor")
 
 LARGE_LEDGER_BYTES = 64 * 1024 * 1024
 _MOST_MODELS = 5

@@ -6,11 +6,13 @@ import os
 import shutil
 from datetime import timedelta
 
+import msgspec
+
 from observatory_store.database import Connection
 from observatory_store.maintenance.finding import Finding, ok, problem, warning
 from observatory_store.sql import load
 
-_SQL = load("maintenance")
+_SQL = load("doctor")
 
 _GIB = 2**30
 
@@ -19,6 +21,13 @@ LONG_LAG = timedelta(minutes=1)
 LARGE_LAG_BYTES = _GIB
 LITTLE_SPACE, NO_SPACE = 0.10, 0.03
 """Of the whole disk, free for the server."""
+
+
+class Disk(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes of a disk."""
+
+    free: int
+    total: int
 
 
 async def check_transactions(
@@ -76,16 +85,24 @@ async def check_replication(
 
 async def check_disk(connection: Connection) -> list[Finding]:
     """Tell the server's free space, if it is on this machine and this role may know where."""
-    folder = await connection.fetchval(_SQL["local_data_directory"])
-    if folder is None or not os.path.isdir(folder):  # noqa: PTH112, ASYNC240 - one stat
+    disk = await find_disk(connection)
+    if disk is None:
         return [
             ok(
                 "disk",
                 "The free space of the server is out of sight: watch it on its machine.",
             )
         ]
+    return judge_disk(disk.free, disk.total)
+
+
+async def find_disk(connection: Connection) -> Disk | None:
+    """Return the bytes of the server's disk; None if that is not in sight."""
+    folder = await connection.fetchval(_SQL["local_data_directory"])
+    if folder is None or not os.path.isdir(folder):  # noqa: PTH112, ASYNC240 - one stat
+        return None
     usage = shutil.disk_usage(folder)
-    return judge_disk(usage.free, usage.total)
+    return Disk(free=usage.free, total=usage.total)
 
 
 def judge_disk(free: int, total: int) -> list[Finding]:
