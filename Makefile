@@ -37,7 +37,7 @@ snapshots: $(STAMP) ## Take the catalogue of each edition anew, which `schema ve
 	@OBSERVATORY_WRITE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/schema/test_verify.py -k snapshots
 
 freeze: $(STAMP) ## Release the migrations as they are: none of them may be edited from then on
-	@$(BIN)/python -c 'from observatory_store.schema import read_migrations as read; \
+	@$(BIN)/python -c 'from observatory_store.schema.source import read_migrations as read; \
 		print(*(f"{one.checksum}  {one.id}" for one in read()), sep="\n")' > migrations/released.txt
 
 dashboards: $(STAMP) ## Build grafana/dashboards from grafana/queries

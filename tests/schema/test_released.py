@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from importlib.metadata import version
+from itertools import pairwise
 
 from observatory_store.schema import migrations_folder
 from observatory_store.schema.source import read_migrations
 
-RELEASED = dict(
-    reversed(line.split())
-    for line in (migrations_folder() / "released.txt").read_text("utf-8").splitlines()
-)
-"""Checksums, by id."""
+_LIST = (migrations_folder() / "released.txt").read_text("utf-8")
+RELEASED = {id_: checksum for checksum, id_ in map(str.split, _LIST.splitlines())}
 
 
 def test_a_released_migration_is_what_it_was() -> None:
@@ -22,11 +20,11 @@ def test_a_released_migration_is_what_it_was() -> None:
 
 
 def test_new_migrations_come_after_the_released_ones() -> None:
-    """Each depends on the one before, so that yoyo alone applies them in the order of their numbers."""
+    """Each depends on the one before: yoyo alone applies them in the order of their numbers."""
     ids = [migration.id for migration in read_migrations()]
     assert ids[: len(RELEASED)] == list(RELEASED)
     assert [int(id_[:4]) for id_ in ids] == list(range(1, len(ids) + 1))
-    for before, id_ in zip(ids, ids[1:], strict=False):
+    for before, id_ in pairwise(ids):
         text = (migrations_folder() / f"{id_}.sql").read_text("utf-8")
         assert re.findall(r"^-- depends: (.*)$", text, re.MULTILINE) == [before]
 

@@ -29,8 +29,8 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 DAYS, A_DAY = 12, 700
 END = now().replace(hour=9, minute=17, second=5) - DAY
 START = END - 2 * DAY
-FEW = 500
-"""Rows of a relation that may be read in sequence: as many as a page or two of them have."""
+FEW = 1000
+"""Rows of a relation that may be read in sequence: as many as a few pages of them have."""
 MOST_CHUNKS = 4
 """Two days with ragged edges lie in three days; one more is that of the present."""
 WHICH = """

@@ -105,8 +105,8 @@ async def history_before(
     """Return the days before today from the first one with calls on; all, if none has any.
 
     Raises:
-        InvalidInputError: they cannot be told, as spans that it takes are kept no more; or of tools,
-            whose executions have no cost.
+        InvalidInputError: they cannot be told, as spans that it takes are kept no more; or they
+            would be of tools, whose executions have no cost.
 
     """
     zone = zone_of(tz)
