@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
 from observatory_store.errors import InvalidInputError, MigrationError, UnavailableError
-from observatory_store.schema import Migrator, State
+from observatory_store.schema import Migrator, State, migrations_folder
 from schema.catalogue import strangers
 from schema.test_migrations import FORWARD
 from schema.test_migrator import execute
 from servers import Server
+from storage.samples import query
 
 IDS = [path.stem for path in FORWARD]
 LATER = "INSERT INTO _yoyo_migration VALUES ('x', '9999_later', now())"
@@ -65,6 +69,61 @@ def test_something_else_of_the_same_name(empty_database_url: str, theirs: str, n
     kind = theirs.split(" ", maxsplit=1)[0]
     execute(empty_database_url, f"ALTER {kind} {name} SET SCHEMA public")
     assert len(migrator.apply()) == len(IDS)
+
+
+EVERYTHING = """
+    SELECT 'relation', oid, relname, xmin::text FROM pg_class
+    UNION ALL SELECT 'schema', oid, nspname, xmin::text FROM pg_namespace
+    UNION ALL SELECT 'function', oid, proname, xmin::text FROM pg_proc
+    UNION ALL SELECT 'type', oid, typname, xmin::text FROM pg_type
+    UNION ALL SELECT 'extension', oid, extname, xmin::text FROM pg_extension
+    ORDER BY 1, 2
+"""
+THEIRS = "CREATE SCHEMA observatory; CREATE TABLE observatory.logs (line text)"
+
+
+@pytest.mark.parametrize(
+    ("before", "verb"),
+    [
+        (THEIRS, lambda url: Migrator(url).apply()),
+        (THEIRS, lambda url: Migrator(url).plan()),
+        (THEIRS, lambda url: Migrator(url).rehearse(in_place=True)),
+        (THEIRS, lambda url: Migrator(url).baseline()),
+        ("", lambda url: Migrator(url).apply(to="0000_nothing")),
+        ("", lambda url: Migrator(url).reapply(IDS[0])),
+        ("", lambda url: Migrator(url).promote()),
+        ("", lambda url: Migrator(url).rollback(to=IDS[0])),
+        ("", lambda url: Migrator(url).verify()),
+    ],
+)
+def test_what_is_refused_leaves_no_trace(
+    empty_database_url: str, before: str, verb: Callable[[str], object]
+) -> None:
+    """Not even the tables in which yoyo records: a wrong URL may be that of another program."""
+    if before:
+        execute(empty_database_url, before)
+    found = query(empty_database_url, EVERYTHING)
+    with pytest.raises((MigrationError, InvalidInputError)):
+        verb(empty_database_url)
+    assert query(empty_database_url, EVERYTHING) == found
+
+
+def test_a_first_migration_that_fails_leaves_nothing(
+    empty_database_url: str, tmp_path: Path
+) -> None:
+    """Nor does one that had nothing to undo; once something is recorded, the record stays."""
+    folder = Path(shutil.copytree(migrations_folder(), tmp_path / "migrations"))
+    with (folder / f"{IDS[0]}.sql").open("a") as file:
+        file.write("\nSELECT 1/0;\n")
+    names = "SELECT oid, relname FROM pg_class ORDER BY 1"
+    found = query(empty_database_url, names)
+    with pytest.raises(MigrationError, match="division by zero"):
+        Migrator(empty_database_url, folder=folder).apply()
+    assert Migrator(empty_database_url).rollback() == []
+    assert query(empty_database_url, names) == found
+    Migrator(empty_database_url).apply(to=IDS[0])
+    Migrator(empty_database_url).rollback()
+    assert query(empty_database_url, "SELECT count(*) FROM _yoyo_log") != [(0,)]
 
 
 def test_a_database_that_is_newer(database_url: str) -> None:

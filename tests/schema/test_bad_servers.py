@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,8 +26,6 @@ WAITING = """
     SELECT count(*) FROM pg_stat_activity
     WHERE wait_event = 'advisory' AND datname = current_database()
 """
-SMALL_DISK = "12m"
-"""Enough for an empty database."""
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +55,11 @@ def url(cluster: Cluster) -> Iterator[str]:
 
 def everything(cluster: Cluster, url: str) -> str:
     """Return all that the database holds, as text."""
-    return _run(cluster, "pg_dump", f"--dbname={url}", "--restrict-key=same").stdout
+    return run(cluster, "pg_dump", f"--dbname={url}", "--restrict-key=same").stdout
 
 
-def _run(cluster: Cluster, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(cluster: Cluster, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of the server's own."""
     command = [str(cluster.installation.bin_dir / program), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True)
 
@@ -124,7 +122,7 @@ def standby_url(cluster: Cluster, url: str) -> Iterator[str]:
     name = url.rpartition("/")[2]
     folder = cluster.data_dir.parent / "standby"
     where = (f"--pgdata={folder}", f"--dbname={cluster.url}")
-    _run(cluster, "pg_basebackup", *where, "--write-recovery-conf", "--checkpoint=fast")
+    run(cluster, "pg_basebackup", *where, "--write-recovery-conf", "--checkpoint=fast")
     owner = cluster.data_dir.stat()
     for path in (folder, *folder.rglob("*")):
         os.chown(path, owner.st_uid, owner.st_gid)
@@ -151,56 +149,3 @@ async def test_a_standby(cluster: Cluster, url: str, standby_url: str) -> None:
     await until(lambda: not Migrator(standby_url).status().of(State.PENDING))
     assert Migrator(standby_url).apply() == []
     assert Migrator(standby_url).verify() == []
-
-
-@pytest.fixture
-def small_disk(cluster: Cluster) -> Iterator[Path]:
-    """A small disk that the server may write to, and then has room for one thing less."""
-    folder = cluster.data_dir.parent / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        folder.rmdir()
-        pytest.skip("a small disk cannot be mounted here")
-    owner = cluster.data_dir.stat()
-    (folder / "tablespace").mkdir()
-    os.chown(folder / "tablespace", owner.st_uid, owner.st_gid)
-    yield folder
-    subprocess.run(["umount", folder], check=True)
-    folder.rmdir()
-
-
-def _fill(disk: Path) -> Path:
-    """Leave no byte free."""
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-        except OSError:
-            return filler
-
-
-def test_a_full_disk(cluster: Cluster, small_disk: Path) -> None:
-    """What was begun is undone, and when there is room again the same command goes on."""
-    execute(
-        cluster.url,
-        f"CREATE TABLESPACE small LOCATION '{small_disk}/tablespace'",
-        "CREATE DATABASE small TABLESPACE small TEMPLATE template0",
-    )
-    url = cluster.database_url("small")
-    migrator = Migrator(url)
-    try:
-        migrator.apply(to=IDS[3])
-        execute(url, "VACUUM FULL", "CHECKPOINT")
-        before = everything(cluster, url)
-        filler = _fill(small_disk)
-        for attempt in (migrator.apply, partial(migrator.rehearse, in_place=True)):
-            with pytest.raises(MigrationError, match="No space left on device: free space on the"):
-                attempt()
-        filler.unlink()
-        assert everything(cluster, url) == before
-        assert [step.id for step in migrator.apply()] == IDS[4:]
-        assert migrator.verify() == []
-    finally:
-        execute(cluster.url, "DROP DATABASE small WITH (FORCE)", "DROP TABLESPACE small")

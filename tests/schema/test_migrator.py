@@ -211,6 +211,22 @@ def test_a_killed_yoyo_is_named_and_its_lock_removed(empty_database_url: str) ->
 
 
 @pytest.mark.editions("postgres")
+def test_a_yoyo_that_was_killed_at_its_very_start(empty_database_url: str) -> None:
+    """It leaves the table of its lock, and no other."""
+    execute(
+        empty_database_url,
+        "CREATE TABLE yoyo_lock (locked int DEFAULT 1, ctime timestamp, pid int NOT NULL,"
+        " PRIMARY KEY (locked))",
+        "INSERT INTO yoyo_lock VALUES (1, now(), 999999)",
+    )
+    migrator = Migrator(empty_database_url)
+    with pytest.raises(MigrationError, match=r"yoyo \(process 999999 since .*schema unlock"):
+        migrator.apply()
+    migrator.unlock(migrator.holders())
+    assert [step.id for step in migrator.apply()] == IDS
+
+
+@pytest.mark.editions("postgres")
 async def test_yoyo_waits_for_the_migrator(empty_database_url: str, folder: Path) -> None:
     """Plain yoyo at the same time must not apply anything twice."""
     (folder / "0002_projects.sql").write_text(
@@ -267,7 +283,11 @@ def test_rollback_names_what_it_cannot(empty_database_url: str) -> None:
         migrator.rollback(steps=0)
     with pytest.raises(InvalidInputError, match="there is no migration"):
         migrator.apply(to="0000_nothing")
+    with pytest.raises(InvalidInputError, match=r"there is no migration '99': .*schema status"):
+        migrator.rollback(to="99")
     assert [step.id for step in migrator.rollback()] == IDS[2:3]
+    assert [step.id for step in migrator.rollback(to=IDS[0][:4])] == IDS[1:2]
+    assert [step.id for step in migrator.apply(to=IDS[1][:4])] == IDS[1:2]
 
 
 @pytest.mark.editions("postgres")

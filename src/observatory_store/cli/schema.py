@@ -67,7 +67,8 @@ def plan(*, as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
 def apply(
     *,
     to: Annotated[
-        str | None, typer.Option(metavar="ID", help="The last one to apply; all by default.")
+        str | None,
+        typer.Option(metavar="ID", help="The last one to apply, by id or number; all by default."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only rehearse it, in a scratch database beside it.")
@@ -87,7 +88,7 @@ def apply(
         _print_rehearsal(migrator(database_url).rehearse(to=to, in_place=in_place))
         return
     applied = migrator(database_url).apply(to=to, progress=typer.echo)
-    typer.echo(f"{len(applied)} migrations applied" if applied else "nothing to apply")
+    typer.echo(f"{_counted(len(applied))} applied" if applied else "nothing to apply")
 
 
 @verbs.command("rollback")
@@ -130,10 +131,10 @@ def rollback(
         typer.echo("nothing was changed" if lost else "no data would be lost; nothing was changed")
         return
     if lost:
-        what = f"all migrations after {to}" if to else f"the last {steps or 1} migrations"
+        what = f"all that came after {to}" if to else f"the last {_counted(steps or 1)}"
         confirm(f"Undo {what}?", yes=yes)
     undone = found.rollback(steps=steps or 1, to=to, export_to=export_to, progress=typer.echo)
-    typer.echo(f"{len(undone)} migrations rolled back" if undone else "nothing to roll back")
+    typer.echo(f"{_counted(len(undone))} rolled back" if undone else "nothing to roll back")
 
 
 @verbs.command("verify")
@@ -174,7 +175,7 @@ def baseline(
     recorded = migrator(database_url).baseline(to=to, progress=typer.echo)
     for id_ in recorded:
         typer.echo(id_)
-    typer.echo(f"{len(recorded)} migrations recorded" if recorded else "nothing to record")
+    typer.echo(f"{_counted(len(recorded))} recorded" if recorded else "nothing to record")
 
 
 @verbs.command("new")
@@ -226,6 +227,10 @@ def size(bytes_: int | None) -> Amount | None:
 
 def _name(loss: Loss) -> str:
     return loss.relation + (f".{loss.column}" if loss.column else "")
+
+
+def _counted(number: int) -> str:
+    return f"{number} migration{'' if number == 1 else 's'}"
 
 
 def _print_plan(planned: list[PlannedStatement]) -> None:

@@ -27,8 +27,14 @@ _CONNECTING = {
     "no pg_hba.conf entry": "allow this role and address in the server's pg_hba.conf",
     "database": "create the database, or correct its name in the URL",
     "role": "create the role, or correct its name in the URL",
+    "failed to resolve host": "correct the host in the URL",
     "could not translate host name": "correct the host in the URL",
     "starting up": "try again in a moment",
+    "shutting down": "start the server again; its log says why it stopped",
+    "recovery mode": "it has crashed and mends itself: try again in a moment; its log says why",
+    "Connection refused": "start the server, or correct the host and port in the URL; if it has "
+    "just stopped, its log says why (a full disk, for one)",
+    "timeout expired": "correct the host and port in the URL, or let them through the firewall",
 }
 
 _EXECUTING: dict[type[psycopg.Error], str] = {
@@ -40,6 +46,11 @@ _EXECUTING: dict[type[psycopg.Error], str] = {
     errors.QueryCanceled: "somebody, or statement_timeout, cancelled it: run it again",
     errors.AdminShutdown: "the server or this session was stopped: run it again",
 }
+_LOST = (
+    "the connection is lost, and what was not finished is undone: if the server has stopped, its "
+    "log says why (a full disk, also that of pg_wal; no memory). Mend that, start it, run it again"
+)
+_ENDED = {"FATAL", "PANIC"}
 
 
 @contextmanager
@@ -54,7 +65,7 @@ def connect(url: str, verb: str, *, reads_only: bool = False) -> Iterator[Connec
     try:
         connection = psycopg.connect(_conninfo(url, verb), autocommit=True)
     except psycopg.Error as error:
-        reason = str(error).strip()
+        reason = _in_a_line(error)
         advice = next((to_do for words, to_do in _CONNECTING.items() if _says(reason, words)), None)
         raise UnavailableError(
             f"cannot connect to {redacted(url)}: {reason}" + (f": {advice}" if advice else "")
@@ -84,16 +95,18 @@ def explained(what: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        advice = next((to_do for kind, to_do in _EXECUTING.items() if isinstance(error, kind)), "")
+        is_lost = error.sqlstate is None or error.diag.severity_nonlocalized in _ENDED
+        kinds = (to_do for kind, to_do in _EXECUTING.items() if isinstance(error, kind))
+        advice = next(kinds, None)
+        if is_lost and not isinstance(error, errors.AdminShutdown):
+            advice = _LOST
         message = f"{what}: {said(error)}" + (f": {advice}" if advice else "")
-        if error.sqlstate is None:
-            raise UnavailableError(message) from error
-        raise MigrationError(message) from error
+        raise (UnavailableError if is_lost else MigrationError)(message) from error
 
 
 def said(error: psycopg.Error) -> str:
     """Return what the server said, without where in the statement."""
-    return error.diag.message_primary or str(error).strip()
+    return error.diag.message_primary or _in_a_line(error)
 
 
 def one(connection: Connection, query: str, *arguments: object) -> Any:  # noqa: ANN401 - any column
@@ -106,12 +119,16 @@ def _conninfo(url: str, verb: str) -> str:
     try:
         given = conninfo_to_dict(for_psycopg(url))
     except psycopg.Error as error:
-        raise InvalidInputError(f"the database URL is malformed: {str(error).strip()}") from error
+        raise InvalidInputError(f"the database URL is malformed: {_in_a_line(error)}") from error
     name = f"observatory-store schema {verb} on {socket.gethostname()}"[:_LONGEST_NAME]
     added: dict[str, Any] = {"application_name": name}
     if "connect_timeout" not in given:
         added["connect_timeout"] = _CONNECT_SECONDS
     return make_conninfo(for_psycopg(url), **added)
+
+
+def _in_a_line(error: psycopg.Error) -> str:
+    return " ".join(str(error).split()).removeprefix("connection failed: ")
 
 
 def _says(reason: str, words: str) -> bool:

@@ -52,6 +52,8 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     relation: str
     lock: Lock
     work: Work = Work.NONE
+    by_chunk: bool = False
+    """Whether it locks one chunk after the other, and not all of the relation until its end."""
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +111,8 @@ def _table(lock: Lock, work: Work, field: str = "relation") -> Callable[[Any], I
 
 def _index(node: Any) -> Iterator[Effect]:  # noqa: ANN401
     lock = Lock.SHARE_UPDATE_EXCLUSIVE if node.concurrent else Lock.SHARE
-    yield Effect(relation=_name(node.relation), lock=lock, work=Work.SCAN)
+    by_chunk = any(option.def_elem.defname == "transaction_per_chunk" for option in node.options)
+    yield Effect(relation=_name(node.relation), lock=lock, work=Work.SCAN, by_chunk=by_chunk)
 
 
 def _create(node: Any) -> Iterator[Effect]:  # noqa: ANN401

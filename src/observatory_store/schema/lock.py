@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import msgspec
+import psycopg
+from yoyo.exceptions import LockTimeout
 
 from observatory_store.errors import MigrationError
 from observatory_store.schema.connection import Connection, connect, one
-from observatory_store.schema.records import prepare
+from observatory_store.schema.records import are_missing, prepare, remove_unused
 
 _KEY = 0x6F62735F6D696772  # "obs_migr"
 _POLL_SECONDS = 0.2
 _YOYO_SECONDS = 10.0
+_TIDY_SECONDS = 5
 
 Progress = Callable[[str], None]
 
@@ -36,19 +39,48 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def hold_lock(url: str, verb: str, *, wait_seconds: float, progress: Progress) -> Iterator[None]:
-    """Keep every other migrator out. It ends with this session, however this process ends.
+def hold_lock(
+    url: str, verb: str, *, wait_seconds: float, progress: Progress
+) -> Iterator[Connection]:
+    """Keep other migrators of ours out. It ends with this session, however this process ends.
+
+    Makes nothing in the database. Yields the session that holds the lock.
 
     Raises:
         UnavailableError: the database cannot be reached.
-        MigrationError: another one held the lock all the time, or a killed yoyo left its own.
+        MigrationError: another one held the lock all the time.
 
     """
     with connect(url, verb) as connection:
         _take_turn(connection, wait_seconds, progress)
-        prepare(connection, url)
-        _keep_yoyo_out(connection)
+        yield connection
+
+
+@contextmanager
+def keep_yoyo_out(connection: Connection, url: str) -> Iterator[None]:
+    """Keep plain yoyo out as well, in the session that holds the lock.
+
+    Makes yoyo's tables where there are none, and removes them if nothing came of that.
+
+    Raises:
+        MigrationError: another yoyo is at work, or a killed one left its row.
+
+    """
+    is_new = are_missing(connection)
+    try:
+        try:
+            prepare(connection, url)
+        except LockTimeout as error:
+            raise _held_by_yoyo(connection) from error
+        _lock_yoyos_table(connection)
         yield
+    finally:
+        if is_new:
+            # On a connection that was lost there is nothing to be done: the next run uses them.
+            with suppress(psycopg.Error):
+                connection.execute(f"SET lock_timeout = '{_TIDY_SECONDS}s'".encode())
+                remove_unused(connection)
+                connection.execute("COMMIT")
 
 
 def read_holders(connection: Connection) -> list[Holder]:
@@ -109,7 +141,7 @@ def _take_turn(connection: Connection, wait_seconds: float, progress: Progress) 
         time.sleep(_POLL_SECONDS)
 
 
-def _keep_yoyo_out(connection: Connection) -> None:
+def _lock_yoyos_table(connection: Connection) -> None:
     # A row of ours would stay when this process is killed. This lock of the table keeps yoyo from
     # adding its row, and the transaction, having no id and no snapshot, is in nobody's way.
     until = time.monotonic() + _YOYO_SECONDS
@@ -120,9 +152,13 @@ def _keep_yoyo_out(connection: Connection) -> None:
             return
         connection.execute("ROLLBACK")
         if time.monotonic() >= until:
-            holders = ", ".join(str(one) for one in read_holders(connection) if not one.is_session)
-            raise MigrationError(
-                f"the lock is held by {holders}, maybe by a process that was killed. Nothing was "
-                "changed: if none is migrating, run `observatory-store schema unlock`"
-            )
+            raise _held_by_yoyo(connection)
         time.sleep(_POLL_SECONDS)
+
+
+def _held_by_yoyo(connection: Connection) -> MigrationError:
+    holders = ", ".join(str(one) for one in read_holders(connection) if not one.is_session)
+    return MigrationError(
+        f"the lock is held by {holders}, maybe by a process that was killed. Nothing was "
+        "changed: if none is migrating, run `observatory-store schema unlock`"
+    )

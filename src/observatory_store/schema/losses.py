@@ -71,6 +71,8 @@ def export(
     for path in files:
         if path.exists():
             raise InvalidInputError(f"{path} is there already: name another folder")
+    if not files:
+        progress("nothing to export: no data would be lost")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, loss in files.items():

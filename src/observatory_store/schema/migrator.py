@@ -1,4 +1,4 @@
-"""The schema of one database: where it stands, and bringing it up and down."""
+"""Bringing the schema of one database up and down."""
 
 from __future__ import annotations
 
@@ -6,28 +6,36 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from observatory_store.database import with_database
-from observatory_store.errors import InvalidInputError
-from observatory_store.schema import losses, preflight, promotion, records, rehearsal, step
+from observatory_store.schema import (
+    losses,
+    preflight,
+    promotion,
+    records,
+    rehearsal,
+    selection,
+    step,
+)
 from observatory_store.schema.connection import Connection, connect
-from observatory_store.schema.lock import Holder, Progress, hold_lock, read_holders, release
-from observatory_store.schema.plan import PlannedStatement, make_plan
+from observatory_store.schema.inspector import Inspector
+from observatory_store.schema.lock import Holder, Progress, hold_lock, keep_yoyo_out, release
 from observatory_store.schema.promotion import Promotion
 from observatory_store.schema.rehearsal import RehearsedStep
-from observatory_store.schema.selection import to_roll_back, up_to
-from observatory_store.schema.source import Migration, read_migrations
-from observatory_store.schema.status import SchemaStatus, State, read_status
+from observatory_store.schema.source import Migration
+from observatory_store.schema.status import SchemaStatus, read_status
 from observatory_store.schema.step import Patience, Step
-from observatory_store.schema.verify import Divergence, find_divergences
+
+_Found = TypeVar("_Found")
 
 
 def _silent(_line: str) -> None:
     pass
 
 
-class Migrator:
-    """The schema of one database. Each call uses connections of its own.
+class Migrator(Inspector):
+    """The schema of one database, to bring up and down. Each call uses connections of its own.
 
     Args:
         database_url: a libpq URL of the primary.
@@ -36,22 +44,15 @@ class Migrator:
 
     Every method raises UnavailableError if the database cannot be reached or takes no writes, and
     MigrationError if the server, or what is in the database, forbids what it was to do; the
-    message has the next step.
+    message has the next step. What is refused leaves the database as it was.
 
     """
 
     def __init__(
         self, database_url: str, *, folder: Path | None = None, patience: Patience | None = None
     ) -> None:
-        self._url = database_url
-        self._folder = folder
+        super().__init__(database_url, folder=folder)
         self._patience = patience or Patience()
-        self._migrations = read_migrations(folder)
-
-    def status(self) -> SchemaStatus:
-        """Return where the schema stands. Writes nothing, so a standby may be asked."""
-        with connect(self._url, "status", reads_only=True) as connection:
-            return read_status(connection, self._migrations)
 
     def apply(self, *, to: str | None = None, progress: Progress = _silent) -> list[Step]:
         """Apply what is pending, each migration in its own transaction; return the steps.
@@ -68,41 +69,20 @@ class Migrator:
             MigrationError: a migration failed and is undone; those before it stay applied.
 
         """
-        wanted = up_to(self._migrations, to)
+        wanted = selection.up_to(self._migrations, to)
         if self._has_nothing_to_do(wanted):
             return []
-        with self._locked("apply", progress) as connection:
+        find = partial(selection.to_apply, migrations=self._migrations, wanted=wanted)
+        with self._turn("apply", find, progress) as (connection, pending):
             records.adopt(connection, self._migrations)
-            pending = self._pending(connection, wanted)
-            preflight.check_tables(connection, pending)
-            preflight.check_names(connection)
             done = []
             for number, migration in enumerate(pending, 1):
                 progress(f"{number}/{len(pending)} {migration.id}")
-                done.append(self._run(connection, migration, records.mark, progress))
+                done.append(
+                    self._run(connection, migration, migration.statements, records.mark, progress)
+                )
                 progress(f"{'':{len(f'{number}/{len(pending)}')}} {done[-1].seconds:.2f} s")
             return done
-
-    def plan(self) -> list[PlannedStatement]:
-        """Return what ``apply`` would run, whom it would keep waiting and why. Writes nothing.
-
-        Raises:
-            InvalidInputError: the extra ``plan`` is not installed.
-            MigrationError: ``apply`` would refuse to begin.
-
-        """
-        with connect(self._url, "plan", reads_only=True) as connection:
-            return make_plan(connection, self._pending(connection, self._migrations))
-
-    def verify(self) -> list[Divergence]:
-        """Compare the database with what this package makes of one; nothing if they agree.
-
-        Raises:
-            MigrationError: the database is at another version, so there is nothing to compare.
-
-        """
-        with connect(self._url, "verify", reads_only=True) as connection:
-            return find_divergences(connection, self._migrations)
 
     def rehearse(self, *, to: str | None = None, in_place: bool = False) -> list[RehearsedStep]:
         """Run what ``apply`` would run, and leave no trace of it.
@@ -118,15 +98,13 @@ class Migrator:
             MigrationError: one of them fails, or the role may not create a database.
 
         """
-        wanted = up_to(self._migrations, to)
+        wanted = selection.up_to(self._migrations, to)
         # Without the lock, whose tables would be a trace.
         with connect(self._url, "rehearse") as connection:
-            preflight.check_rights(connection, read_status(connection, self._migrations))
-            pending = self._pending(connection, wanted)
+            preflight.check_rights(connection)
+            pending = selection.to_apply(connection, self._migrations, wanted)
             if not pending:
                 return []
-            preflight.check_tables(connection, pending)
-            preflight.check_names(connection)
             if in_place:
                 return rehearsal.rehearse_in_place(
                     connection, pending, lock_timeout_seconds=self._patience.lock_timeout_seconds
@@ -173,32 +151,20 @@ class Migrator:
                 and those before it stay rolled back.
 
         """
-        with self._locked("rollback", progress) as connection:
+        find = partial(selection.to_roll_back, migrations=self._migrations, steps=steps, to=to)
+        with self._turn("rollback", find, progress) as (connection, wanted):
             records.adopt(connection, self._migrations)
-            wanted = self._to_roll_back(connection, steps, to)
             if export_to is not None:
                 losses.export(
                     connection, losses.find_losses(connection, wanted), export_to, progress
                 )
-            return [self._roll_back_one(connection, migration, progress) for migration in wanted]
-
-    def losses(self, *, steps: int = 1, to: str | None = None) -> list[losses.Loss]:
-        """Return the data that such a rollback would drop. Writes nothing, and raises as it."""
-        with connect(self._url, "rollback", reads_only=True) as connection:
-            return losses.find_losses(connection, self._to_roll_back(connection, steps, to))
-
-    def plan_promotion(self) -> Promotion:
-        """Return what ``promote`` would do, and how large that is. Writes nothing.
-
-        Raises:
-            MigrationError: there is nothing to promote to, something is in the way, or migrations
-                are pending.
-
-        """
-        with connect(self._url, "promote") as connection:
-            status = read_status(connection, self._migrations)
-            preflight.check_rights(connection, status)
-            return promotion.plan(connection, self._migrations, status)
+            done = []
+            for migration in wanted:
+                progress(migration.id)
+                done.append(
+                    self._run(connection, migration, migration.rollback, records.unmark, progress)
+                )
+            return done
 
     def promote(self, *, progress: Progress = _silent) -> Promotion:
         """Bring the database up to what its server has come to offer; return what was done.
@@ -211,11 +177,11 @@ class Migrator:
                 had, and then the database is as usable as before.
 
         """
-        with self._locked("promote", progress) as connection:
+        with self._turn("promote", self._promotable, progress) as (connection, status):
             return promotion.promote(
                 connection,
                 self._migrations,
-                read_status(connection, self._migrations),
+                status,
                 patience=self._patience,
                 progress=progress,
             )
@@ -228,11 +194,11 @@ class Migrator:
             MigrationError: a statement failed; it is undone.
 
         """
-        with self._locked("reapply", progress) as connection:
-            if id_ not in records.read_records(connection):
-                raise InvalidInputError(f"migration {id_!r} is not applied")
-            migration = up_to(self._migrations, id_)[-1]
-            return self._run(connection, migration, records.record_checksum, progress)
+        find = partial(selection.to_reapply, migrations=self._migrations, id_=id_)
+        with self._turn("reapply", find, progress) as (connection, migration):
+            return self._run(
+                connection, migration, migration.statements, records.record_checksum, progress
+            )
 
     def baseline(self, *, to: str | None = None, progress: Progress = _silent) -> list[str]:
         """Record migrations as applied that were run by hand, without running them; return them.
@@ -243,20 +209,12 @@ class Migrator:
                 is recorded.
 
         """
-        wanted = up_to(self._migrations, to)
-        with self._locked("baseline", progress) as connection:
-            known = records.read_records(connection)
-            missing = [migration for migration in wanted if migration.id not in known]
-            preflight.check_tables(connection, missing, must_exist=True)
+        find = partial(selection.to_record, wanted=selection.up_to(self._migrations, to))
+        with self._turn("baseline", find, progress) as (connection, missing):
             with connection.transaction():
                 for migration in missing:
                     records.mark(connection, migration, ran=False)
             return [migration.id for migration in missing]
-
-    def holders(self) -> list[Holder]:
-        """Return who migrates this database now, or left yoyo's lock behind."""
-        with connect(self._url, "unlock", reads_only=True) as connection:
-            return read_holders(connection)
 
     def unlock(self, holders: list[Holder]) -> None:
         """End these holders' sessions, which undoes their migration, or remove yoyo's row."""
@@ -267,27 +225,15 @@ class Migrator:
         self,
         connection: Connection,
         migration: Migration,
+        statements: tuple[str, ...],
         record: Callable[[Connection, Migration], None],
         progress: Progress,
     ) -> Step:
         return step.run(
             connection,
             migration,
-            migration.statements,
+            statements,
             partial(record, connection, migration),
-            patience=self._patience,
-            progress=progress,
-        )
-
-    def _roll_back_one(
-        self, connection: Connection, migration: Migration, progress: Progress
-    ) -> Step:
-        progress(migration.id)
-        return step.run(
-            connection,
-            migration,
-            migration.rollback,
-            partial(records.unmark, connection, migration),
             patience=self._patience,
             progress=progress,
         )
@@ -299,21 +245,24 @@ class Migrator:
             found = records.read_records(connection)
         return all(one.id in found and found[one.id].checksum for one in wanted)
 
-    def _pending(self, connection: Connection, wanted: list[Migration]) -> list[Migration]:
+    def _promotable(self, connection: Connection) -> SchemaStatus:
         status = read_status(connection, self._migrations)
-        preflight.check_versions(status)
-        pending = status.of(State.PENDING)
-        return [migration for migration in wanted if migration.id in pending]
-
-    def _to_roll_back(self, connection: Connection, steps: int, to: str | None) -> list[Migration]:
-        status = read_status(connection, self._migrations)
-        return to_roll_back(self._migrations, status, steps=steps, to=to)
+        promotion.check(connection, status)
+        return status
 
     @contextmanager
-    def _locked(self, verb: str, progress: Progress) -> Iterator[Connection]:
+    def _turn(
+        self, verb: str, find: Callable[[Connection], _Found], progress: Progress
+    ) -> Iterator[tuple[Connection, _Found]]:
+        """Keep all others out; yield a connection and what there is to do.
+
+        That is found twice: before anything is made, so that a refusal leaves no trace, and when
+        not even plain yoyo can change it.
+        """
+        wait_seconds = self._patience.turn_wait_seconds
         with connect(self._url, verb) as connection:
-            preflight.check_rights(connection, read_status(connection, self._migrations))
-            with hold_lock(
-                self._url, verb, wait_seconds=self._patience.turn_wait_seconds, progress=progress
-            ):
-                yield connection
+            preflight.check_rights(connection)
+            with hold_lock(self._url, verb, wait_seconds=wait_seconds, progress=progress) as holder:
+                find(connection)
+                with keep_yoyo_out(holder, self._url):
+                    yield connection, find(connection)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from observatory_store.schema.connection import Connection, one
+from observatory_store.schema.index_build import for_its_table
 from observatory_store.schema.linter import Effect, Lock, Work, read_statement
 from observatory_store.schema.sizes import size_and_estimate
 from observatory_store.schema.source import Migration
@@ -24,7 +25,7 @@ class PlannedEffect(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     """With indexes and chunks."""
     waiting: str
-    """Who waits while it lasts: `nobody`, `writers` or `all`."""
+    """Who waits while it lasts: `nobody`, `writers`, `writers of a chunk` at a time, or `all`."""
     is_slow: bool
     """Whether somebody waits for as long as it takes to go through the table."""
 
@@ -49,7 +50,7 @@ def make_plan(connection: Connection, pending: Iterable[Migration]) -> list[Plan
     """
     sizes: dict[str, tuple[int, int] | None] = {}
     return [
-        _planned(connection, migration, statement, sizes)
+        _planned(connection, migration, for_its_table(connection, statement), sizes)
         for migration in pending
         for statement in migration.statements
     ]
@@ -80,6 +81,8 @@ def _planned(
 
 def _weighed(effect: Effect, size: int, rows: int) -> PlannedEffect:
     waiting = _waiting(effect.lock)
+    if effect.by_chunk:
+        waiting += " of a chunk"
     return PlannedEffect(
         relation=effect.relation,
         lock=str(effect.lock),
@@ -87,7 +90,9 @@ def _weighed(effect: Effect, size: int, rows: int) -> PlannedEffect:
         bytes=size,
         rows=rows,
         waiting=waiting,
-        is_slow=waiting != "nobody" and effect.work in {Work.SCAN, Work.REWRITE} and rows > 0,
+        is_slow=waiting in {"writers", "all"}
+        and effect.work in {Work.SCAN, Work.REWRITE}
+        and rows > 0,
     )
 
 

@@ -9,7 +9,7 @@ from observatory_store.errors import MigrationError, UnavailableError
 from observatory_store.schema.connection import Connection, one
 from observatory_store.schema.snapshot import QUERIES, load_snapshot
 from observatory_store.schema.source import Migration
-from observatory_store.schema.status import SchemaStatus, State
+from observatory_store.schema.status import SchemaStatus, State, listed
 
 _TABLE = re.compile(
     r"^CREATE TABLE (?:IF NOT EXISTS )?(observatory(?:_private)?\.\w+) \((.*?)^\)",
@@ -33,13 +33,13 @@ def check_versions(status: SchemaStatus) -> None:
     unknown, pending = status.of(State.UNKNOWN), status.of(State.PENDING)
     if unknown and pending:
         raise MigrationError(
-            f"the database is of another version: it has {', '.join(unknown)}, and lacks "
-            f"{', '.join(pending)}. Upgrade observatory-store first; or, if those are another "
+            f"the database is of another version: it has {listed(unknown)}, and lacks "
+            f"{listed(pending)}. Upgrade observatory-store first; or, if those are another "
             "program's, use a database of its own"
         )
 
 
-def check_rights(connection: Connection, status: SchemaStatus) -> None:
+def check_rights(connection: Connection) -> None:
     """Refuse what the server would refuse half-way.
 
     Raises:
@@ -47,7 +47,7 @@ def check_rights(connection: Connection, status: SchemaStatus) -> None:
         MigrationError: the role may not create what is needed.
 
     """
-    if status.read_only or one(connection, "SHOW transaction_read_only") == "on":
+    if one(connection, "SHOW transaction_read_only") == "on":
         raise UnavailableError(
             "this server takes no writes (a standby, or default_transaction_read_only): use the "
             "URL of the primary"

@@ -53,7 +53,7 @@ def plan(
         MigrationError: the database cannot be promoted, and why.
 
     """
-    before = _check(connection, status)
+    before = check(connection, status)
     return _planned(connection, migrations, before, _find_edition(connection, keep=False))
 
 
@@ -72,7 +72,7 @@ def promote(
         MigrationError: a statement failed, or a lock was not to be had; the same.
 
     """
-    before = _check(connection, status)
+    before = check(connection, status)
     planned = _planned(connection, migrations, before, _find_edition(connection, keep=True))
     with explained("promote"):
         if planned.copied:
@@ -91,7 +91,13 @@ def promote(
     return planned
 
 
-def _check(connection: Connection, status: SchemaStatus) -> str:
+def check(connection: Connection, status: SchemaStatus) -> str:
+    """Return the edition that the database was built for.
+
+    Raises:
+        MigrationError: nothing of ours is there, it is at another version, or rights are missing.
+
+    """
     if status.edition is None:
         raise MigrationError(
             "the database has no schema of ours: run `observatory-store schema apply`, which "

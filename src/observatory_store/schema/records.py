@@ -20,6 +20,7 @@ from observatory_store.database import for_yoyo
 from observatory_store.schema.connection import Connection, one
 from observatory_store.schema.source import Migration
 
+_YOYOS_TABLES = ("_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock")
 _VERSION_OF_YOYOS_TABLES = 2
 _RAN, _ADOPTED = "ran", "adopted"
 
@@ -62,9 +63,31 @@ def prepare(connection: Connection, url: str) -> None:
         return
     backend = yoyo.get_backend(for_yoyo(url))
     try:
+        if not one(connection, "SELECT to_regclass('yoyo_lock') IS NOT NULL"):
+            # Why yoyo could not make it, yoyo does not tell; now the server does.
+            backend.execute(backend.format_sql(backend.create_lock_table_sql))
         backend.ensure_internal_schema_updated()
     finally:
         backend.connection.close()
+
+
+def are_missing(connection: Connection) -> bool:
+    """Tell whether neither yoyo nor this package has ever migrated this database."""
+    return not _present(connection)
+
+
+def remove_unused(connection: Connection) -> None:
+    """Drop yoyo's tables, if nothing is recorded in them and no yoyo waits for them.
+
+    The caller holds the advisory lock, and that of yoyo's table if it is there.
+    """
+    present = _present(connection)
+    if "_yoyo_log" in present and one(connection, "SELECT EXISTS (SELECT FROM _yoyo_log)"):
+        return
+    if "yoyo_lock" in present and one(connection, _IS_WAITED_FOR):
+        return
+    for table in present:
+        connection.execute(f"DROP TABLE {table}".encode())
 
 
 def adopt(connection: Connection, migrations: Iterable[Migration]) -> None:
@@ -99,6 +122,14 @@ def unmark(connection: Connection, migration: Migration) -> None:
     _log(connection, migration, "rollback", None)
 
 
+def _present(connection: Connection) -> list[str]:
+    return [
+        name
+        for name in _YOYOS_TABLES
+        if one(connection, "SELECT to_regclass(%s) IS NOT NULL", name)
+    ]
+
+
 def _log(connection: Connection, migration: Migration, operation: str, comment: str | None) -> None:
     connection.execute(
         """
@@ -130,3 +161,10 @@ def _record(applied_at: datetime, comment: str | None) -> Record:
 
 def _hash(migration: Migration) -> str:
     return hashlib.sha256(migration.id.encode()).hexdigest()
+
+
+_IS_WAITED_FOR = """
+    SELECT EXISTS (
+        SELECT FROM pg_locks WHERE NOT granted AND relation = 'yoyo_lock'::regclass
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+"""

@@ -3,8 +3,26 @@
 from __future__ import annotations
 
 from observatory_store.errors import InvalidInputError, MigrationError
+from observatory_store.schema import preflight
+from observatory_store.schema.connection import Connection
+from observatory_store.schema.records import read_records
 from observatory_store.schema.source import Migration
-from observatory_store.schema.status import SchemaStatus, State
+from observatory_store.schema.status import State, read_status
+
+
+def named(migrations: list[Migration], id_: str) -> Migration:
+    """Return the migration of this id, or of this number.
+
+    Raises:
+        InvalidInputError: there is no such migration.
+
+    """
+    for migration in migrations:
+        if id_ in {migration.id, migration.id.partition("_")[0]}:
+            return migration
+    raise InvalidInputError(
+        f"there is no migration {id_!r}: `observatory-store schema status` names them"
+    )
 
 
 def up_to(migrations: list[Migration], id_: str | None) -> list[Migration]:
@@ -16,14 +34,55 @@ def up_to(migrations: list[Migration], id_: str | None) -> list[Migration]:
     """
     if id_ is None:
         return migrations
-    ids = [migration.id for migration in migrations]
-    if id_ not in ids:
-        raise InvalidInputError(f"there is no migration {id_!r}")
-    return migrations[: ids.index(id_) + 1]
+    return migrations[: migrations.index(named(migrations, id_)) + 1]
+
+
+def to_apply(
+    connection: Connection, migrations: list[Migration], wanted: list[Migration]
+) -> list[Migration]:
+    """Return those of the wanted that are pending.
+
+    Raises:
+        MigrationError: something is in the way of them.
+
+    """
+    status = read_status(connection, migrations)
+    preflight.check_versions(status)
+    ids = status.of(State.PENDING)
+    pending = [migration for migration in wanted if migration.id in ids]
+    preflight.check_tables(connection, pending)
+    preflight.check_names(connection)
+    return pending
+
+
+def to_record(connection: Connection, wanted: list[Migration]) -> list[Migration]:
+    """Return those of the wanted that are not recorded, though what they make is there.
+
+    Raises:
+        MigrationError: a table that one of them creates is missing, or is another one.
+
+    """
+    known = read_records(connection)
+    missing = [migration for migration in wanted if migration.id not in known]
+    preflight.check_tables(connection, missing, must_exist=True)
+    return missing
+
+
+def to_reapply(connection: Connection, migrations: list[Migration], id_: str) -> Migration:
+    """Return an applied migration.
+
+    Raises:
+        InvalidInputError: it is not applied, or there is no such migration.
+
+    """
+    migration = named(migrations, id_)
+    if migration.id not in read_records(connection):
+        raise InvalidInputError(f"migration {migration.id} is not applied")
+    return migration
 
 
 def to_roll_back(
-    migrations: list[Migration], status: SchemaStatus, *, steps: int, to: str | None
+    connection: Connection, migrations: list[Migration], *, steps: int, to: str | None
 ) -> list[Migration]:
     """Return those to undo, the newest first: the last ``steps``, or all after ``to``.
 
@@ -32,6 +91,7 @@ def to_roll_back(
         MigrationError: one of them cannot be undone, or another version has to.
 
     """
+    status = read_status(connection, migrations)
     if unknown := status.of(State.UNKNOWN):
         raise MigrationError(
             f"this version of observatory-store has no file to undo {', '.join(unknown)}: roll "
@@ -40,10 +100,10 @@ def to_roll_back(
     pending = status.of(State.PENDING)
     applied = [one for one in reversed(migrations) if one.id not in pending]
     if to is not None:
-        ids = [migration.id for migration in applied]
-        if to not in ids:
-            raise InvalidInputError(f"migration {to!r} is not applied")
-        steps = ids.index(to)
+        latest = named(migrations, to)
+        if latest not in applied:
+            raise InvalidInputError(f"migration {latest.id} is not applied")
+        steps = applied.index(latest)
     elif steps < 1:
         raise InvalidInputError(f"steps must be at least 1, not {steps}")
     for migration in applied[:steps]:

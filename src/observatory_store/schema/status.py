@@ -65,7 +65,15 @@ class SchemaStatus(msgspec.Struct, frozen=True, kw_only=True):
         return [one.id for one in self.migrations if one.state in states]
 
 
+_LISTED = 3
 _CURRENT = (State.APPLIED, State.UNVERIFIED)
+
+
+def listed(ids: Sequence[str]) -> str:
+    """Return ids for a line: of many only the first and the last."""
+    if len(ids) <= _LISTED:
+        return ", ".join(ids)
+    return f"{ids[0]} to {ids[-1]}, {len(ids)} in all"
 
 
 def read_status(connection: Connection, migrations: Sequence[Migration]) -> SchemaStatus:

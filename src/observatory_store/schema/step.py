@@ -11,6 +11,7 @@ from psycopg import errors
 
 from observatory_store.errors import MigrationError
 from observatory_store.schema.connection import Connection, explained, one, said
+from observatory_store.schema.index_build import drop_unfinished, for_its_table, is_concurrent
 from observatory_store.schema.lock import Progress
 from observatory_store.schema.source import Migration
 
@@ -56,7 +57,11 @@ def run(
 
     """
     begun = time.monotonic()
-    attempt = _in_one_transaction if migration.transactional else _one_by_one
+    attempt = (
+        _in_one_transaction
+        if migration.transactional
+        else partial(_one_by_one, lock_wait_seconds=patience.lock_wait_seconds)
+    )
     retries = patiently(
         connection,
         f"migration {migration.id}",
@@ -84,10 +89,9 @@ def patiently(
     """
     begun = time.monotonic()
     retries, pause = 0, _FIRST_PAUSE_SECONDS
-    timeout = f"{max(1, round(patience.lock_timeout_seconds * 1000))}ms"
-    connection.execute(f"SET lock_timeout = '{timeout}'".encode())
     while True:
         try:
+            _wait_for_locks(connection, patience.lock_timeout_seconds)
             with explained(what):
                 attempt()
         except MigrationError as error:
@@ -119,29 +123,25 @@ def _in_one_transaction(
 
 
 def _one_by_one(
-    connection: Connection, statements: tuple[str, ...], record: Callable[[], None]
+    connection: Connection,
+    statements: tuple[str, ...],
+    record: Callable[[], None],
+    *,
+    lock_wait_seconds: float,
 ) -> None:
     for statement in statements:
-        _drop_unfinished(connection, statement)
-        connection.execute(statement.encode())
+        drop_unfinished(connection, statement)
+        chosen = for_its_table(connection, statement)
+        if is_concurrent(chosen):
+            # It waits for transactions to end, and nobody behind it: patience costs only time.
+            _wait_for_locks(connection, lock_wait_seconds)
+        connection.execute(chosen.encode())
     with connection.transaction():
         record()
 
 
-def _drop_unfinished(connection: Connection, statement: str) -> None:
-    """Drop an index that a killed run left invalid, which IF NOT EXISTS would take for done."""
-    rows = connection.execute(
-        """
-        SELECT c.relname, format('DROP INDEX %I.%I', nspname, c.relname)
-        FROM pg_index AS i
-        JOIN pg_class AS c ON c.oid = i.indexrelid
-        JOIN pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE NOT i.indisvalid AND nspname IN ('observatory', 'observatory_private')
-        """
-    ).fetchall()
-    for name, drop in rows:
-        if name in statement:
-            connection.execute(drop.encode())
+def _wait_for_locks(connection: Connection, seconds: float) -> None:
+    connection.execute(f"SET lock_timeout = '{max(1, round(seconds * 1000))}ms'".encode())
 
 
 def _users(connection: Connection) -> str:

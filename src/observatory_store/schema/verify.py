@@ -17,7 +17,7 @@ from observatory_store.schema.snapshot import (
     read_edition,
 )
 from observatory_store.schema.source import Migration
-from observatory_store.schema.status import State, read_status
+from observatory_store.schema.status import State, listed, read_status
 from observatory_store.sql import load
 
 _SQL = load("catalogue")
@@ -65,7 +65,7 @@ def find_divergences(connection: Connection, migrations: Sequence[Migration]) ->
     status = read_status(connection, migrations)
     if away := status.of(State.PENDING, State.UNKNOWN):
         raise MigrationError(
-            f"the database is not at this version ({', '.join(away)}), so there is nothing to "
+            f"the database is not at this version ({listed(away)}), so there is nothing to "
             "compare it with: see `observatory-store schema status`"
         )
     expected = load_snapshot(edition).catalogue
