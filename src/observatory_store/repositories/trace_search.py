@@ -15,6 +15,7 @@ from observatory_store.repositories.scan import (
     MOST_TRACES,
     TEXT_BYTES,
     Key,
+    first_window,
     text_windows,
     windows,
 )
@@ -69,10 +70,9 @@ class Search:
         self._start = range_.start
         self._where = where
 
-    @property
-    def is_filtered(self) -> bool:
-        """Whether only some of what is looked at is asked for."""
-        return self._where != TraceFilter()
+    def first_window(self, limit: int) -> int:
+        """Return how many rows to look at first, for a page of so many traces."""
+        return first_window(limit, filtered=self._where != TraceFilter())
 
     async def floor_of(self, time: datetime, size: int) -> datetime | None:
         """Return the start of the nth trace before a time."""
@@ -109,6 +109,11 @@ class SearchByName(Search):
             self._name, self._least, self._others = where.user, *_OF_USER
             where = msgspec.structs.replace(where, user=None)
         super().__init__(session, range_, where)
+
+    def first_window(self, limit: int) -> int:
+        """Return how many rows to look at first: some are of one trace, or of none in the range."""
+        rows = super().first_window(limit)
+        return rows + rows // 4
 
     async def floor_of(self, time: datetime, size: int) -> datetime | None:
         """Return the start of the nth day of a trace that may have the name, before a time."""

@@ -19,7 +19,7 @@ from observatory_store.repositories.page import (
     paginate,
     scope_of,
 )
-from observatory_store.repositories.scan import Key, first_window, scan
+from observatory_store.repositories.scan import Key, scan
 from observatory_store.repositories.session import Session
 from observatory_store.repositories.spans import SpanRepository
 from observatory_store.repositories.text_query import parse
@@ -140,7 +140,7 @@ class TraceRepository(Session):
             start=range_.start,
             before=before,
             least=_LEAST,
-            sizes=search.windows(first_window(limit, filtered=search.is_filtered), search.most),
+            sizes=search.windows(search.first_window(limit), search.most),
             rows=limit + 1,
             indexed_floor=search.indexed_floor,
         )
