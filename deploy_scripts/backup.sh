@@ -28,7 +28,10 @@ while [ $# -gt 0 ]; do
         *) break ;;
     esac
 done
-case ${1:-} in '' | -*) fail 2 "name the file or folder to write (see --help)" ;; esac
+case ${1:-} in
+    '') fail 2 "name the file or folder to write (see --help)" ;;
+    -*) fail 2 "unknown argument: $1; options of pg_dump come after the file (see --help)" ;;
+esac
 file=$1
 shift
 [ ! -d "$file" ] || file="${file%/}/observatory-$(date -u +%Y%m%dT%H%M%SZ).dump"

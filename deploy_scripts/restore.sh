@@ -28,7 +28,10 @@ while [ $# -gt 0 ]; do
         *) break ;;
     esac
 done
-case ${1:-} in '' | -*) fail 2 "name the file to restore (see --help)" ;; esac
+case ${1:-} in
+    '') fail 2 "name the file to restore (see --help)" ;;
+    -*) fail 2 "unknown argument: $1; options of pg_restore come after the file (see --help)" ;;
+esac
 file=$1
 shift
 [ -r "$file" ] || fail 2 "$file cannot be read"
