@@ -104,17 +104,24 @@ BEGIN
             UNION ALL
             SELECT NULL, m.materialization_id, m.lowest_modified_value, m.greatest_modified_value
             FROM _timescaledb_catalog.continuous_aggs_materialization_invalidation_log AS m
+            UNION ALL
+            SELECT NULL, b.materialization_id, b.lowest_modified_value, b.greatest_modified_value
+            FROM _timescaledb_catalog.continuous_aggs_materialization_ranges AS b
         ) AS l ON l.hypertable_id = a.raw_hypertable_id OR l.materialization_id = a.mat_hypertable_id
         WHERE isfinite(a.whole_from)
             AND l.lowest_modified_value < a.watermark
             AND l.greatest_modified_value >= a.whole_from_us);
+EXCEPTION
+    -- These notes are TimescaleDB's own, and where they are may change.
+    WHEN undefined_table OR undefined_column OR undefined_function THEN
+        RETURN NULL;
 END
 $$;
 
 COMMENT ON FUNCTION observatory_private.late_from(text) IS
     'From when on the rollup, or one that it is counted from, may lack spans that came into buckets '
     'counted before, by what TimescaleDB notes for its refresh (community edition). NULL if it lacks '
-    'none, as on the other editions.';
+    'none, as on the other editions; or if this TimescaleDB keeps its notes elsewhere.';
 
 CREATE OR REPLACE VIEW observatory.rollup_status AS
 SELECT

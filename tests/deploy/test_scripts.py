@@ -57,7 +57,12 @@ def test_shellcheck() -> None:
         ("migrate.sh", (), NOWHERE, "--backup-to, or say --skip-backup"),
         ("migrate.sh", ("--backup-to", "/none"), NOWHERE, "there is no folder /none"),
         ("backup.sh", (), NOWHERE, "name the file"),
-        ("backup.sh", ("--dry-run", "--jobs=2"), NOWHERE, "--jobs=2; options of pg_dump come after"),
+        (
+            "backup.sh",
+            ("--dry-run", "--jobs=2"),
+            NOWHERE,
+            "--jobs=2; options of pg_dump come after",
+        ),
         ("backup.sh", ("/dev/null",), NOWHERE, "exists already"),
         ("backup.sh", ("/none/file",), NOWHERE, "there is no folder /none"),
         ("restore.sh", ("/none",), NOWHERE, "cannot be read"),
