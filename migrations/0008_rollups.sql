@@ -160,7 +160,8 @@ COMMENT ON COLUMN observatory_private.rollups.searched_by IS
     'The dimension by whose values single ones are looked up: left(dimension, 100) is indexed, '
     'because the whole of a long text fits into no index.';
 COMMENT ON COLUMN observatory_private.rollups.is_segmented IS
-    'Whether searched_by has few values with many rows each: then the columnstore keeps them apart.';
+    'Whether searched_by has few values with many rows each, none of them over 1000 bytes, as '
+    'TimescaleDB indexes them: then the columnstore keeps them apart.';
 COMMENT ON COLUMN observatory_private.rollups.dimensions IS
     'Columns that it is grouped by, beside the bucket and the project.';
 COMMENT ON COLUMN observatory_private.rollups.measures IS 'Columns that are summed.';

@@ -23,7 +23,7 @@ INSERT INTO observatory_private.rollups (
 )
 SELECT
     r.name, r.refresh_order, r.source, r.width, r.condition, r.dimensions, r.searched_by,
-    r.searched_by IS NOT NULL,
+    r.searched_by IS NOT DISTINCT FROM 'model',
     ARRAY[
         'requests', 'errors', 'unpriced_requests', 'input_tokens', 'output_tokens',
         'cache_read_tokens', 'cache_write_tokens', 'reasoning_tokens', 'cost_usd', 'duration_us',

@@ -87,7 +87,7 @@ SELECT
     h.shown,
     cut.dimensions || h.bucket,
     cut.searched_by,
-    cut.searched_by IS NOT NULL,
+    cut.searched_by IS NOT DISTINCT FROM 'model',
     ARRAY['requests', 'errors'],
     format('Calls of models by %s (UTC), %s and %s; see quantile().', w.name, cut.names, h.names)
 FROM (

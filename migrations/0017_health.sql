@@ -89,7 +89,12 @@ BEGIN
                 known.whole_from,
                 _timescaledb_functions.to_unix_microseconds(known.whole_from) AS whole_from_us
             FROM counted
-            CROSS JOIN LATERAL observatory_private.whole_from(counted.name) AS known (whole_from)
+            JOIN observatory_private.rollups AS r ON r.name = counted.name
+            -- No further back than the policy looks: what is noted there is never counted.
+            CROSS JOIN LATERAL greatest(
+                observatory_private.whole_from(r.name),
+                now() - observatory_private.refresh_reach(r) + r.width
+            ) AS known (whole_from)
             JOIN _timescaledb_catalog.continuous_agg AS a
                 ON a.user_view_schema = 'observatory_private' AND a.user_view_name = counted.name
             JOIN _timescaledb_catalog.continuous_aggs_watermark AS w USING (mat_hypertable_id)
@@ -120,8 +125,9 @@ $$;
 
 COMMENT ON FUNCTION observatory_private.late_from(text) IS
     'From when on the rollup, or one that it is counted from, may lack spans that came into buckets '
-    'counted before, by what TimescaleDB notes for its refresh (community edition). NULL if it lacks '
-    'none, as on the other editions; or if this TimescaleDB keeps its notes elsewhere.';
+    'counted before, by what TimescaleDB notes for its refresh (community edition), which is one range '
+    'for each transaction. NULL if it lacks none, as on the other editions; or if this TimescaleDB keeps '
+    'its notes elsewhere.';
 
 CREATE OR REPLACE VIEW observatory.rollup_status AS
 SELECT
@@ -144,8 +150,8 @@ COMMENT ON COLUMN observatory.rollup_status.pending_buckets IS
 COMMENT ON COLUMN observatory.rollup_status.oldest_pending IS
     'Since when the oldest of them waits. NULL if none does.';
 COMMENT ON COLUMN observatory.rollup_status.late_from IS
-    'On community, the beginning of what spans came into after it was counted, however late they were: '
-    'the refresh counts them within the hour. NULL if there are none, and on the other editions.';
+    'On community, from when on it may lack spans that came after it was counted, however late they were: '
+    'the refresh counts them within the hour. NULL if it lacks none, and on the other editions.';
 
 -- A grant of single columns fails on a hypertable with a columnstore.
 CREATE OR REPLACE VIEW observatory.log_severities AS

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from observatory_store import TimeRange
+from observatory_store.errors import InvalidInputError
 from observatory_store.repositories.analytics.families import LATENCY, USAGE
 from observatory_store.repositories.analytics.intervals import BEGINNING, INTERVALS, starts
 from observatory_store.repositories.analytics.plan import SPANS, make_plan
@@ -56,6 +57,20 @@ def test_a_plan_covers_its_range_once(
         assert all(edge.timestamp() % width.total_seconds() == 0 for edge in inside)
     assert spans <= timedelta(minutes=30)
     assert len(segments) <= 40
+
+
+def test_the_coarsest_rollup_may_be_the_one_that_is_kept_least() -> None:
+    """Its part of the range comes from finer ones; if nobody has it any more, that is said."""
+    range_ = TimeRange(NOW - timedelta(days=60), NOW)
+    cut = datetime(2026, 6, 1, tzinfo=UTC)
+    finer = make_plan(range_, [BEGINNING], USAGE[2].rollups, {"llm_usage_1d": cut}, NOW).segments
+    assert all(s.start >= cut for s in finer if s.relation == "llm_usage_1d")
+    assert (finer[0].start, finer[-1].end) == (range_.start, range_.end)
+    everything = dict.fromkeys((*WIDTHS, SPANS), cut)
+    with pytest.raises(InvalidInputError, match="whole from 2026-06-01 on"):
+        make_plan(range_, [BEGINNING], USAGE[2].rollups, everything, NOW)
+    later = TimeRange(cut, NOW)
+    assert make_plan(later, [BEGINNING], USAGE[2].rollups, everything, NOW).covered == later
 
 
 def test_long_ranges_are_read_from_days() -> None:

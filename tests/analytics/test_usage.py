@@ -149,6 +149,47 @@ async def test_usage_of_what_spans_are_no_more(database_url: str, edition: str) 
                 await usage(old, old + timedelta(days=4), **impossible)
 
 
+async def test_rollups_that_are_kept_briefly_never_make_a_sum_short(
+    database_url: str, edition: str
+) -> None:
+    """What the coarsest rollup has lost comes from finer ones or from spans, or is refused."""
+    midnight = now().replace(hour=0, minute=0, second=0)
+    range_ = (midnight - timedelta(days=20), midnight - timedelta(days=1))
+    asked: tuple[dict[str, Any], ...] = ({}, {"group_by": ["session"]}, {"group_by": ["tool"]})
+    async with Store.open(database_url) as store, open_pool(database_url) as pool:
+        await store.write_spans(rich(400, seed=5, over=timedelta(days=25)))
+        await Rollups(pool).refresh()
+        before = [await store.analytics.usage(*range_, **one) for one in asked]
+        query(
+            database_url,
+            "UPDATE observatory.policies SET retention = '5 days' WHERE relation IN"
+            " ('llm_usage_1d', 'llm_session_usage_1d', 'tool_usage_1d', 'service_spans_1h')",
+        )
+        await maintain(pool)
+    async with Store.open(database_url) as store, open_pool(database_url) as pool:
+        assert [await store.analytics.usage(*range_, **one) for one in asked] == before
+        await drop_spans(pool, database_url, edition, days=10)
+    async with Store.open(database_url) as store:
+        assert await store.analytics.usage(*range_) == before[0]
+        for one in asked[1:]:
+            with pytest.raises(InvalidInputError, match=r"are kept no more, .* whole from "):
+                await store.analytics.usage(*range_, **one)
+        recent = (midnight - timedelta(days=4), midnight)
+        assert await store.analytics.usage(*recent, group_by=["session"])
+
+
+async def test_a_young_project_lacks_nothing(database_url: str) -> None:
+    """What began after all that was dropped is whole, however far back the question goes."""
+    async with Store.open(database_url) as store:
+        await store.write_spans([span(1)])
+        (row,) = await store.analytics.usage(
+            now() - timedelta(days=900), now() + HOUR, group_by=["user"]
+        ) or (None,)
+        (all_of_it,) = await store.analytics.usage(now() - timedelta(days=900), now() + HOUR)
+    assert row is None
+    assert all_of_it.requests == 1
+
+
 async def drop_spans(pool: Any, url: str, edition: str, *, days: int) -> None:
     """Have spans that are older kept no more."""
     query(

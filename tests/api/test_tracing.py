@@ -125,7 +125,7 @@ async def test_every_query_of_a_route_has_its_name(database_url: str, collector:
     names = {one.name for one in collector.spans if one.kind == Span.SPAN_KIND_CLIENT}
     assert names == {
         *("commit", "list_logs", "list_metrics", "list_points", "list_traces"),
-        *("kept_from", "usage"),
+        *("kept_from", "first_known", "usage"),
         *(
             "floor_of_traces",
             "floor_of_logs",

@@ -37,8 +37,8 @@ class RollupStatus(msgspec.Struct, frozen=True, kw_only=True):
     oldest_pending: datetime | None
     """Since when the oldest of them waits."""
     late_from: datetime | None
-    """The beginning of what spans came into after it was counted, however late they were, on
-    community. TimescaleDB's policy counts them within the hour."""
+    """From when on it may lack spans that came after it was counted, however late they were, on
+    community. TimescaleDB's policy counts them within the hour; ``doctor`` tells if it fails."""
 
     def is_overdue(self, now: datetime) -> bool:
         """Tell whether something waits so long that nobody seems to refresh."""

@@ -1,22 +1,37 @@
 -- name: kept_from
--- From when on each relation is whole for a project; NULL if it always was. Spans that were dropped
--- are still counted in the rollup that all spans are in.
-WITH spans AS MATERIALIZED (
-    SELECT observatory_private.whole_from('service_spans_1h') AS whole_from
-)
+-- From when on each relation is whole; NULL if it always was.
 SELECT
     p.relation,
-    CASE
-        WHEN p.relation <> 'spans' THEN observatory_private.oldest_kept(p.relation)
-        -- In order, which an index gives; whether any exists is looked for through all of them.
-        WHEN (
-            SELECT s.bucket FROM observatory.service_spans_1h AS s
-            WHERE s.project_id = $1 AND s.bucket < (SELECT whole_from FROM spans)
-            ORDER BY s.bucket
-            LIMIT 1
-        ) IS NOT NULL THEN (SELECT whole_from FROM spans)
-    END AS kept_from
+    nullif(
+        CASE p.relation
+            WHEN 'spans' THEN observatory_private.whole_from('spans')
+            ELSE observatory_private.oldest_kept(p.relation)
+        END,
+        '-infinity') AS kept_from
 FROM observatory.policies AS p
+
+-- name: first_known
+-- The oldest bucket of a project from before a time, in the rollups that are kept longest; NULL if none
+-- of them has one. In order, which an index gives.
+SELECT least(
+    (
+        SELECT u.bucket FROM observatory.llm_usage_1d AS u
+        WHERE u.project_id = $1 AND u.bucket < $2
+        ORDER BY u.bucket
+        LIMIT 1
+    ),
+    (
+        SELECT u.bucket FROM observatory.llm_usage_15m AS u
+        WHERE u.project_id = $1 AND u.bucket < $2
+        ORDER BY u.bucket
+        LIMIT 1
+    ),
+    (
+        SELECT s.bucket FROM observatory.service_spans_1h AS s
+        WHERE s.project_id = $1 AND s.bucket < $2
+        ORDER BY s.bucket
+        LIMIT 1
+    ))
 
 -- name: project_name
 SELECT p.name FROM observatory.projects AS p WHERE p.project_id = $1

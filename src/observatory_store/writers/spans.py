@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, get_args
 import msgspec
 from msgspec.json import encode as json_bytes
 
+from observatory_store.llm.conversion import MAX_TEXT_BYTES, text
 from observatory_store.rows import Event, Link, Span
 from observatory_store.rows.attributes import encode, to_json
 from observatory_store.rows.span import SpanKind, SpanStatus
@@ -239,7 +240,9 @@ def _malformed(span: Span) -> str | None:
             return f"a span's cost must be a number from 0 to {_MOST_USD}"
     if span.start_time.tzinfo is None or span.duration_us < 0:
         return "a span must have a start with a time zone and a duration that is not negative"
-    return None
+    model = span.response_model or span.request_model
+    too_long = f"a span's model has at most {MAX_TEXT_BYTES} bytes"
+    return too_long if model and not text(model) else None
 
 
 _LONG_US = int(timedelta(days=1) / timedelta(microseconds=1))

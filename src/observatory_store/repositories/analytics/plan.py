@@ -24,7 +24,7 @@ MOST_SEGMENTS = 40
 
 _ADVICE = "shorten the range, group and filter by less, or take intervals of UTC days"
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-_ZERO = timedelta()
+_ZERO, _MICROSECOND = timedelta(), timedelta(microseconds=1)
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
@@ -72,7 +72,7 @@ def make_plan(
     Args:
         range_: what is asked for.
         starts: where the answer's intervals begin, which no bucket may reach over.
-        rollups: which can answer, the coarsest first. It is the one that is kept longest.
+        rollups: which can answer, the coarsest first.
         kept_from: from when on each relation is whole; None if it always was.
         now: buckets that have not ended by then are read from what is finer.
 
@@ -81,10 +81,8 @@ def make_plan(
 
     """
     spans_from = kept_from.get(SPANS) or _ALWAYS
-    held = [
-        (rollup, (kept_from.get(rollup.relation) or _ALWAYS) if rank else _ALWAYS)
-        for rank, rollup in enumerate(rollups)
-    ]
+    held = [(rollup, kept_from.get(rollup.relation) or _ALWAYS) for rollup in rollups]
+    known = min((since for _, since in held), default=spans_from)
     covered = _widened(range_, held, spans_from)
     inside = [edge for edge in starts if covered.start < edge < covered.end]
     shortest = min((end - start for start, end in pairwise(inside)), default=MOST_OF_SPANS)
@@ -95,9 +93,10 @@ def make_plan(
         segments = _segments(covered, inside, held, now)
     raw = [segment for segment in segments if segment.relation == SPANS]
     if raw and raw[0].start < spans_from:
+        whole = f", which is whole from {known:%Y-%m-%d} on" if known > _ALWAYS else ""
         raise InvalidInputError(
             f"spans from before {spans_from:%Y-%m-%dT%H:%MZ} are kept no more, and no rollup "
-            f"answers this: {_ADVICE}"
+            f"answers this{whole}: {_ADVICE}"
         )
     # In the future there are none, but for those of clocks that are ahead.
     read = (max(min(segment.end, now) - segment.start, _ZERO) for segment in raw)
@@ -112,15 +111,15 @@ def make_plan(
 def _widened(range_: TimeRange, held: Sequence[_Held], spans_from: datetime) -> TimeRange:
     """Return the range, with an end that lies where spans are gone moved to a bucket's edge."""
     start, end = range_.start, range_.end
-    if held and start < spans_from:
+    if start < spans_from:
         start = _floor(start, _finest_at(start, held))
-    if held and end < spans_from:
+    if end < spans_from:
         end = _ceil(end, _finest_at(end, held))
     return TimeRange(start, end)
 
 
 def _finest_at(time: datetime, held: Sequence[_Held]) -> timedelta:
-    return min(rollup.width for rollup, since in held if since <= time)
+    return min((rollup.width for rollup, since in held if since <= time), default=_MICROSECOND)
 
 
 def _segments(

@@ -185,10 +185,22 @@ class Analysis(Session):
         remembered = _kept.setdefault(self._pool, {})
         until, kept_from = remembered.get(self.project_id, (0.0, {}))
         if time.monotonic() >= until:
-            records = await self.fetch(SQL["kept_from"], self.project_id)
-            kept_from = {record["relation"]: record["kept_from"] for record in records}
+            kept_from = await self._read_kept_from()
             remembered[self.project_id] = (time.monotonic() + KEPT_SECONDS, kept_from)
         return kept_from
+
+    async def _read_kept_from(self) -> Mapping[str, datetime | None]:
+        records = await self.fetch(SQL["kept_from"])
+        cuts = {record["relation"]: record["kept_from"] for record in records}
+        latest = max((cut for cut in cuts.values() if cut is not None), default=None)
+        if latest is None:
+            return cuts
+        # Of a project that began later, nothing is gone.
+        first = await self.fetch_time(SQL["first_known"], self.project_id, latest)
+        return {
+            relation: cut if first is not None and cut is not None and first < cut else None
+            for relation, cut in cuts.items()
+        }
 
     async def answer(
         self,
