@@ -102,7 +102,14 @@ fi
 step "status"
 status=$(observatory-store schema status --json) || [ $? -eq 1 ] || fail 1 "nothing was changed: do what the line above says"
 case $status in
-    *'"state": "pending"'* | *'"state": "drifted"'*) ;;
+    *'"state": "drifted"'*)
+        edited=$(printf '%s\n' "$status" | awk -F '"' '
+            $2 == "id" { id = $4 }
+            $2 == "state" && $4 == "drifted" { printf "%s%s", separator, id; separator = ", " }')
+        fail 1 "nothing was changed: $edited was edited after it was applied. Restore the file, or run" \
+            "the edited one by \`observatory-store schema reapply ${edited%%,*}\`, then run this again"
+        ;;
+    *'"state": "pending"'*) ;;
     *'"state": "unknown"'*)
         echo "the database is newer than this version, which has nothing to apply"
         exit 0
@@ -137,7 +144,7 @@ if [ -n "$backup_to" ]; then
 fi
 step "apply"
 observatory-store schema apply ||
-    fail 1 "a migration failed; those before it stay applied, and services of the last version run on." \
+    fail 1 "it stopped; what was applied before that stays applied, and services of the last version run on." \
         "$saved Do what the line above says, then run this again; or see docs/runbook.md"
 step "verify"
 "$here/verify.sh" --schema-only || fail 1 "applied, but see above. $saved"

@@ -33,7 +33,7 @@ need_number --wait "$wait_seconds"
 read_url
 
 ask() {
-    if command -v psql; then
+    if command -v psql >/dev/null; then
         query "SELECT 1"
     else
         observatory-store schema status || [ $? -eq 1 ] # 1: it answers, and has no schema yet

@@ -127,3 +127,16 @@ def test_promote(on_database: Command, edition: str) -> None:
         )
         planned = on_database("schema", "promote", "--dry-run", "--json")
         assert planned.json["before"] == planned.json["after"] == "community"
+
+
+@pytest.mark.editions("postgres")
+def test_a_promotion_that_has_not_ended(on_database: Command, database_url: str) -> None:
+    """Both verbs tell what ends it; nothing else is to be mended meanwhile."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute("CREATE SCHEMA observatory_promotion")
+    outcome = on_database("schema", "status")
+    assert outcome.code == 0
+    assert "`observatory-store schema promote` ends it" in outcome.out
+    outcome = on_database("schema", "verify")
+    assert outcome.code == 1
+    assert outcome.out.splitlines()[1:] == ["observatory-store schema promote", "1 divergences"]

@@ -93,6 +93,7 @@ def _is_refused(
     [line] = [line for line in done.stderr.splitlines() if re.search(reason, line)]
     assert line.startswith((f"{script}: ", "observatory-store: ", "wait-for-db.sh: "))
     assert len(done.stderr.splitlines()) == 1
+    assert "/psql " not in line
     assert "secret" not in done.stdout + done.stderr
     assert list(folder.iterdir()) == []
 

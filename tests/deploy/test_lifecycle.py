@@ -13,8 +13,13 @@ from observatory_store.cli.doctor import known_migrations
 from observatory_store.schema import Migrator, State
 from storage.samples import query
 
-IDS = known_migrations()
+IDS = list(known_migrations())
 LATER = "INSERT INTO _yoyo_migration VALUES ('x', '9999_later', now())"
+EDITED = """
+    UPDATE _yoyo_log SET comment = overlay(comment PLACING repeat('0', 64) FROM 1 FOR 64)
+    WHERE operation = 'checksum' AND migration_id = %s
+"""
+"""As if another text than the package's had been applied."""
 HOUR = 3600
 
 
@@ -117,6 +122,31 @@ def test_a_preflight_that_stops_a_migration(sound_url: str, own_programs: Path) 
     assert done.returncode == 1
     assert "Upgrade observatory-store first" in done.stderr
     assert "docs/runbook.md" in done.stderr
+
+
+def test_a_file_that_was_edited(sound_url: str, own_programs: Path, tmp_path: Path) -> None:
+    """It stops a deploy before a backup of hours, also where preflight was left out."""
+    Migrator(sound_url).apply()
+    Migrator(sound_url).rollback()
+    query(sound_url, EDITED, IDS[2])
+    query(sound_url, EDITED, IDS[3])
+    found = run("preflight.sh", url=sound_url, programs=own_programs)
+    assert found.returncode == 1
+    assert f"problem  schema: {IDS[2]} was edited after it was applied" in found.stdout
+    folder = ["--backup-to", tmp_path]
+    done = run("migrate.sh", *folder, url=sound_url, programs=own_programs)
+    assert done.returncode == 1
+    assert _steps(done.stdout) == ["wait", "preflight"]
+    done = run("migrate.sh", *folder, "--skip-preflight", url=sound_url, programs=own_programs)
+    assert done.returncode == 1
+    assert _steps(done.stdout) == ["wait", "status"]
+    assert f"nothing was changed: {IDS[2]}, {IDS[3]} was edited" in done.stderr
+    assert f"`observatory-store schema reapply {IDS[2]}`, then" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+    for id_ in IDS[2:4]:
+        Migrator(sound_url).reapply(id_)
+    done = run("migrate.sh", *folder, url=sound_url, programs=own_programs)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_migration_that_leaves_a_divergence(sound_url: str, own_programs: Path) -> None:

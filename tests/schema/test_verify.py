@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from observatory_store import Store
 from observatory_store.errors import MigrationError
 from observatory_store.schema import Divergence, Migrator
 from observatory_store.schema.connection import connect
@@ -16,10 +17,13 @@ from observatory_store.schema.snapshot import (
     read_catalogue,
     write_snapshot,
 )
+from observatory_store.schema.verify import essence
 from schema.test_migrations import FORWARD
 from schema.test_migrator import execute, folder
+from schema.test_promote import formers, promotable_url, signals, write
+from storage.samples import query
 
-__all__ = ["folder"]
+__all__ = ["folder", "formers", "promotable_url"]
 
 LAST = FORWARD[-1].stem
 
@@ -33,9 +37,37 @@ def test_the_snapshots_are_of_these_migrations(database_url: str, edition: str) 
     assert load_snapshot(edition) == now, "run `make snapshots`"
 
 
-def test_a_sound_database(database_url: str) -> None:
-    """Also after it was used, and has chunks and indexes of words."""
-    assert Migrator(database_url).verify() == []
+async def test_a_sound_database(database_url: str) -> None:
+    """Also after it was used, and has chunks and statistics that give another plan each time."""
+    async with Store.open(database_url) as store:
+        await write(store, signals(1, spans=60, days=20))
+    execute(database_url, "VACUUM ANALYZE")
+    name = database_url.rpartition("/")[2].partition("?")[0]
+    for join in ("nestloop", "hashjoin", "mergejoin"):
+        execute(database_url, f"ALTER DATABASE {name} SET enable_{join} = off")
+        assert Migrator(database_url).verify() == []
+        execute(database_url, f"ALTER DATABASE {name} RESET enable_{join}")
+
+
+@pytest.mark.editions("apache", "community")
+@pytest.mark.parametrize("before", ["postgres"])
+def test_a_sound_database_without_timescaledb(promotable_url: str) -> None:
+    """Its server may be older than that of the snapshot, and print what it holds otherwise."""
+    assert Migrator(promotable_url).verify() == []
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "other"),
+    [
+        ('SELECT logs.id, logs."time" FROM logs', 'SELECT id, "time" FROM logs', "time"),
+        ("CHECK ((one = ANY (ARRAY['a'::text])))", "CHECK (one = ANY (ARRAY['a']))", "'a'"),
+        (" SELECT s.a,\n    s.b\n   FROM s", "SELECT a, b FROM s", "b"),
+    ],
+)
+def test_what_two_versions_of_the_server_print(older: str, newer: str, other: str) -> None:
+    """One is no divergence from the other; what is another column, or another value, is."""
+    assert essence(older) == essence(newer)
+    assert essence(older.replace(other, "other")) != essence(newer)
 
 
 DAMAGE = {
@@ -94,6 +126,84 @@ def test_policies_of_timescaledb(database_url: str) -> None:
         ("refresh policy", "observatory_private.llm_usage_1d"),
     }
     _mend(database_url, migrator, found)
+
+
+FAILED = """
+    WITH failed AS (
+        INSERT INTO _timescaledb_internal.bgw_job_stat
+        SELECT job_id, now() - interval '1 hour', now(), now() + interval '1 day', '-infinity',
+            false, 3, '1 s', '1 s', 0, 3, 0, 3, 0
+        FROM timescaledb_information.jobs WHERE proc_name = '{job}' AND hypertable_schema ~ 'observ'
+        RETURNING job_id
+    )
+    INSERT INTO _timescaledb_internal.bgw_job_stat_history
+        (job_id, pid, execution_start, execution_finish, succeeded, data)
+    SELECT job_id, 1, now(), now(), false, '{{"error_data": {{"message": "{error}"}}}}' FROM failed
+"""
+"""Have all jobs of a procedure failed, as the scheduler would note it: test servers run none."""
+
+
+@pytest.mark.editions("community")
+def test_jobs_that_failed_alike_are_told_once(database_url: str) -> None:
+    """Eighty lines of one reason would hide another; what is printed runs all of them."""
+    migrator = Migrator(database_url)
+    execute(
+        database_url,
+        "SELECT remove_retention_policy("
+        "format('%I.%I', hypertable_schema, hypertable_name)::regclass)"
+        " FROM timescaledb_information.jobs"
+        " WHERE proc_name = 'policy_retention' AND hypertable_name <> 'spans'",
+        "UPDATE observatory.policies SET retention = NULL WHERE relation <> 'spans'",
+        FAILED.format(job="policy_refresh_continuous_aggregate", error="no space left"),
+        FAILED.format(job="policy_retention", error="a view depends on it"),
+    )
+    one, many = sorted(migrator.verify(), key=lambda found: found.found or "")
+    assert {one.kind, many.kind} == {"job"}
+    assert "policy_retention of observatory.spans" in one.name
+    assert one.found == "failed 3 times: a view depends on it"
+    ((jobs,),) = query(
+        database_url,
+        "SELECT count(*) FROM timescaledb_information.job_stats WHERE last_run_status = 'Failed'",
+    )
+    assert str(many).startswith(f"job {jobs - 1} of TimescaleDB's jobs is ")
+    assert (many.found or "").endswith(" times: no space left")
+    waiting = (
+        "SELECT count(*) FROM timescaledb_information.job_stats"
+        " WHERE last_run_status = 'Failed' AND next_start > now()"
+    )
+    execute(database_url, one.mend)
+    assert query(database_url, waiting) == [(jobs - 1,)]
+    execute(database_url, many.mend)
+    assert query(database_url, waiting) == [(0,)]
+
+
+class _StoppedError(Exception):
+    """Somebody has stopped it."""
+
+
+@pytest.mark.editions("community")
+@pytest.mark.parametrize("before", ["postgres"])
+async def test_a_promotion_that_was_stopped(promotable_url: str) -> None:
+    """It is to go on; whoever dropped what it has built so far would lose data."""
+    migrator = Migrator(promotable_url)
+    async with Store.open(promotable_url) as store:
+        await write(store, signals(1, spans=20, days=3))
+    assert not migrator.status().promoting
+    for phase in ("spans ", "hypertables ", "aggregate 2/"):
+
+        def told(line: str, phase: str = phase) -> None:
+            if line.startswith(phase):
+                raise _StoppedError
+
+        with pytest.raises(_StoppedError):
+            migrator.promote(progress=told)
+        (found,) = migrator.verify()
+        assert str(found).startswith("promotion of the database is 'under way, or was stopped'")
+        assert found.mend == "observatory-store schema promote"
+        assert migrator.status().promoting
+    migrator.promote()
+    assert migrator.verify() == []
+    assert not migrator.status().promoting
 
 
 @pytest.mark.editions("postgres")

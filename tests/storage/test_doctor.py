@@ -106,10 +106,29 @@ async def test_migrations_of_a_newer_version(database_url: str) -> None:
     assert "0999_future" in what
 
 
+async def test_a_migration_that_was_edited(database_url: str) -> None:
+    """Nothing can be applied until it is mended, so a deploy is better not begun. What plain yoyo
+    applied is of a text that nobody recorded.
+    """
+    migrator = Migrator(database_url)
+    await asyncio.to_thread(migrator.reapply, "0002_projects")
+    assert await _bad(database_url, "schema") == []
+    edited = known_migrations() | {"0002_projects": "0" * 64, "0003_resources": "0" * 64}
+    async with open_pool(database_url, max_size=2) as pool:
+        for before_migration in (False, True):
+            found = await examine(
+                pool, package="1.0", migrations=edited, before_migration=before_migration
+            )
+            (finding,) = [one for one in found if one.check == "schema"]
+            assert finding.severity is Severity.PROBLEM
+            assert finding.what == "0002_projects was edited after it was applied."
+            assert "schema reapply 0002_projects" in finding.to_do
+
+
 async def test_the_known_migrations_are_yoyos(database_url: str) -> None:
     """Otherwise a migration could be pending without being told."""
     status = await asyncio.to_thread(Migrator(database_url).status)
-    assert known_migrations() == [one.id for one in status.migrations]
+    assert list(known_migrations()) == [one.id for one in status.migrations]
 
 
 async def test_a_pooler_in_transaction_mode_is_named(database_url: str) -> None:

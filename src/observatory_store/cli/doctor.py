@@ -14,7 +14,7 @@ from observatory_store.cli.console import console, print_json, visible
 from observatory_store.cli.options import AsJson, DatabaseUrl
 from observatory_store.database import open_pool, translate_failures
 from observatory_store.maintenance.doctor import Finding, Severity, examine
-from observatory_store.schema import migrations_folder
+from observatory_store.schema.source import read_migrations
 
 _STYLES = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.PROBLEM: "bold red"}
 _WIDTH = max(map(len, Severity))
@@ -43,10 +43,9 @@ def doctor(
         raise typer.Exit(1)
 
 
-def known_migrations() -> list[str]:
-    """Return the ids of this version's migrations, without a database."""
-    names = {path.name for path in migrations_folder().glob("[0-9]*.sql")}
-    return sorted(name.removesuffix(".sql") for name in names if ".rollback." not in name)
+def known_migrations() -> dict[str, str]:
+    """Return the checksums of this version's migrations by their ids, without a database."""
+    return {migration.id: migration.checksum for migration in read_migrations()}
 
 
 async def _examine(database_url: str | None, *, before_migration: bool) -> list[Finding]:

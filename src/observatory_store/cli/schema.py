@@ -275,3 +275,7 @@ def _print_status(found: SchemaStatus) -> None:
         f"database   {found.database_schema or 'empty'}\n"
         f"package    {found.package_schema} (observatory-store {found.package})"
     )
+    if found.promoting:
+        typer.echo(
+            "\na promotion is under way, or was stopped: `observatory-store schema promote` ends it"
+        )

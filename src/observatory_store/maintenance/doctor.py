@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeAlias
@@ -12,6 +12,7 @@ import asyncpg
 from observatory_store.database import Connection, Pool, translate_failures
 from observatory_store.maintenance.finding import Finding, Severity, warning
 from observatory_store.maintenance.growth_checks import check_growth
+from observatory_store.maintenance.migration_checks import check_migrations, check_pending
 from observatory_store.maintenance.pooling import find_pooling, refused_by_pooler
 from observatory_store.maintenance.recost_checks import check_recosts
 from observatory_store.maintenance.sender_checks import check_senders
@@ -22,8 +23,6 @@ from observatory_store.maintenance.server_checks import (
     check_compression,
     check_durability,
     check_edition,
-    check_migrations,
-    check_pending,
     check_versions,
     check_writable,
 )
@@ -57,7 +56,7 @@ async def examine(
     pool: Pool,
     *,
     package: str,
-    migrations: Sequence[str],
+    migrations: Mapping[str, str],
     before_migration: bool = False,
     connections: int | None = None,
     clock: Callable[[], datetime] = _now,
@@ -67,7 +66,7 @@ async def examine(
     Args:
         pool: of at least two connections, to the database as the service reaches it.
         package: the version of this package.
-        migrations: the ids of its migrations, in their order.
+        migrations: the SHA-256 of the texts of its migrations by their ids, in their order.
         before_migration: examine only what a migration depends on; that some are pending is well.
         connections: how many one process of the service takes at most; None if unknown.
         clock: tells this machine's time.
@@ -108,7 +107,7 @@ _SURROUNDINGS: _Checks = [
 
 def _at_any_time(
     server: Server,
-    migrations: Sequence[str],
+    migrations: Mapping[str, str],
     connections: int | None,
     clock: Callable[[], datetime],
 ) -> _Checks:
@@ -134,7 +133,7 @@ def _at_any_time(
     return checks
 
 
-def _before_migration(server: Server, migrations: Sequence[str]) -> _Checks:
+def _before_migration(server: Server, migrations: Mapping[str, str]) -> _Checks:
     checks: _Checks = [*_SURROUNDINGS, ("schema", partial(check_pending, known=migrations))]
     if server.has_schema:
         checks += [("edition", partial(check_edition, server=server))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -96,50 +96,6 @@ async def check_edition(connection: Connection, server: Server) -> list[Finding]
             )
         ]
     return [ok("edition", f"The database was built for {built}, which is what the server can do.")]
-
-
-async def check_migrations(connection: Connection, known: Sequence[str]) -> list[Finding]:
-    """Compare the migrations of this package with those that were applied."""
-    pending, unknown = await _compare(connection, known)
-    findings = []
-    if pending:
-        findings.append(
-            problem(
-                "schema",
-                f"{len(pending)} of {len(known)} migrations are pending, from {pending[0]} on.",
-                "Run `observatory-store schema apply`.",
-            )
-        )
-    if unknown:
-        findings.append(
-            problem(
-                "schema",
-                f"This version does not know migrations that were applied: {', '.join(unknown)}.",
-                "Run the version of observatory-store that applied them, or a newer one.",
-            )
-        )
-    return findings or [ok("schema", f"All {len(known)} migrations are applied.")]
-
-
-async def check_pending(connection: Connection, known: Sequence[str]) -> list[Finding]:
-    """Tell what a migration would apply, and whether it could."""
-    pending, unknown = await _compare(connection, known)
-    if not unknown:
-        from_ = f", from {pending[0]} on" if pending else ""
-        return [ok("schema", f"{len(pending)} of {len(known)} migrations are pending{from_}.")]
-    what = f"The database has migrations that this version does not know: {', '.join(unknown)}."
-    to_do = "Run the version of observatory-store that applied them, or a newer one."
-    # An old version that starts beside new ones has nothing to apply, and may.
-    return [(problem if pending else warning)("schema", what, to_do)]
-
-
-async def _compare(connection: Connection, known: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the migrations that are pending, and those applied that this version lacks."""
-    applied: set[str] = set()
-    if await connection.fetchval(_SQL["has_migrations"]):
-        applied = {row[0] for row in await connection.fetch(_SQL["applied_migrations"])}
-    pending = [migration for migration in known if migration not in applied]
-    return pending, sorted(applied.difference(known))
 
 
 def check_writable(server: Server) -> list[Finding]:

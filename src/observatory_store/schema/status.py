@@ -12,6 +12,9 @@ import msgspec
 from observatory_store.schema.connection import Connection, one
 from observatory_store.schema.records import Record, read_records
 from observatory_store.schema.source import Migration
+from observatory_store.sql import load
+
+_SQL = load("catalogue")
 
 
 class State(StrEnum):
@@ -54,6 +57,8 @@ class SchemaStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Version of the extension in this database."""
     read_only: bool
     """Whether the server is a standby, which takes no writes."""
+    promoting: bool
+    """Whether a promotion has begun and not ended: it goes on, or was stopped."""
 
     @property
     def is_current(self) -> bool:
@@ -88,6 +93,9 @@ def read_status(connection: Connection, migrations: Sequence[Migration]) -> Sche
             to_regclass('observatory.installation') IS NOT NULL
         """
     ).fetchall()[0]
+    edition = (
+        one(connection, "SELECT edition FROM observatory.installation") if is_installed else None
+    )
     return SchemaStatus(
         migrations=[
             *(_compared(migration, records.get(migration.id)) for migration in migrations),
@@ -99,12 +107,11 @@ def read_status(connection: Connection, migrations: Sequence[Migration]) -> Sche
         package=version("observatory-store"),
         package_schema=migrations[-1].id if migrations else None,
         database_schema=max(records, default=None),
-        edition=one(connection, "SELECT edition FROM observatory.installation")
-        if is_installed
-        else None,
+        edition=edition,
         postgresql=postgresql.split(" ")[0],
         timescaledb=timescaledb,
         read_only=read_only,
+        promoting=one(connection, _SQL["is_promoting"], edition == "community"),
     )
 
 

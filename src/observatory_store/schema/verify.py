@@ -54,6 +54,15 @@ class Divergence(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.kind} {self.name} is {self.found!r}, not {self.expected!r}"
 
 
+_PROMOTION = Divergence(
+    kind="promotion",
+    name="of the database",
+    found="under way, or was stopped",
+    expected="at its end",
+    mend="observatory-store schema promote",
+)
+
+
 def find_divergences(connection: Connection, migrations: Sequence[Migration]) -> list[Divergence]:
     """Return what is not as it should be; nothing if all is. Writes nothing.
 
@@ -68,10 +77,14 @@ def find_divergences(connection: Connection, migrations: Sequence[Migration]) ->
             f"the database is not at this version ({listed(away)}), so there is nothing to "
             "compare it with: see `observatory-store schema status`"
         )
+    drifted = _drifted(status.of(State.DRIFTED))
+    if status.promoting:
+        # What it has built so far is of neither edition, and not to be mended by hand.
+        return [*drifted, _PROMOTION]
     expected = load_snapshot(edition).catalogue
     found = read_catalogue(connection, edition)
     return [
-        *_drifted(status.of(State.DRIFTED)),
+        *drifted,
         *_compared(connection, expected, found, migrations),
         *(
             Divergence(kind=kind, name=name, found=value, expected=wanted, mend=mend)
@@ -113,7 +126,7 @@ def _compared(
                 continue
             if value is None or present is None:
                 missing.add(name)
-            elif value == present or (kind not in _EXACT and _essence(value) == _essence(present)):
+            elif value == present or (kind not in _EXACT and essence(value) == essence(present)):
                 continue
             mend = _mend(connection, kind, name, value, present)
             if kind == "column" and present is None:
@@ -148,9 +161,9 @@ def _wholes(kind: str, name: str) -> list[str]:
     return [relation, f"{relation}: {column}"]
 
 
-def _essence(value: str) -> str:
+def essence(value: str) -> str:
     """Return what stays the same between versions of the server, which print it differently."""
-    return re.sub(r"\b[a-z_]\w*\.(?=\w)|::\w+(\[\])?|[\s()]", "", value)
+    return re.sub(r"\b[a-z_]\w*\.(?=[\w\"])|::\w+(\[\])?|[\s()]", "", value)
 
 
 def _mend(

@@ -135,27 +135,58 @@ WITH wanted AS (
     FROM observatory.policies
     WHERE columnstore_after IS NOT NULL
 ), stored AS (
-    SELECT format('%I.%I', hypertable_schema, hypertable_name) AS name, hypertable_name AS relation
+    SELECT hypertable_schema AS schema_name, hypertable_name AS relation
     FROM timescaledb_information.hypertables
     WHERE hypertable_schema = 'observatory'
     UNION ALL
-    SELECT format('%I.%I', view_schema, view_name), view_name
+    SELECT view_schema, view_name
     FROM timescaledb_information.continuous_aggregates
     WHERE view_schema = 'observatory_private'
 )
 SELECT CASE w.proc_name WHEN 'policy_retention' THEN 'retention policy' ELSE 'columnstore policy' END,
-    s.name, j.config ->> w.key, format('%s (as observatory.policies says)', w.age),
-    format(w.mend, s.name, w.age)
+    n.name, j.config ->> w.key, format('%s (as observatory.policies says)', w.age),
+    format(w.mend, n.name, w.age)
 FROM wanted AS w
 JOIN stored AS s USING (relation)
+CROSS JOIN LATERAL format('%I.%I', s.schema_name, relation) AS n (name)
 LEFT JOIN timescaledb_information.jobs AS j
-    ON j.proc_name = w.proc_name AND format('%I.%I', j.hypertable_schema, j.hypertable_name) = s.name
+    ON j.proc_name = w.proc_name
+    AND j.hypertable_schema = s.schema_name
+    AND j.hypertable_name = relation
 WHERE (j.config ->> w.key)::interval IS DISTINCT FROM w.age
 
 -- name: failed_jobs
-SELECT 'job', format('%s %s of %I.%I', j.job_id, proc_name, j.hypertable_schema, j.hypertable_name),
-    format('failed %s times', total_failures), 'succeeds', format('CALL run_job(%s);', j.job_id)
-FROM timescaledb_information.job_stats AS s
-JOIN timescaledb_information.jobs AS j USING (job_id)
-WHERE last_run_status = 'Failed'
-    AND j.hypertable_schema IN ('observatory', 'observatory_private')
+-- Jobs that failed alike are told once. What is set has the scheduler run them at once: it alone notes
+-- that they succeed. The last error is for the owner of a job to see.
+WITH failed AS (
+    SELECT j.job_id, s.total_failures, e.err_message,
+        format('%s %s of %I.%I', j.job_id, j.proc_name, j.hypertable_schema, j.hypertable_name) AS name
+    FROM timescaledb_information.job_stats AS s
+    JOIN timescaledb_information.jobs AS j USING (job_id)
+    LEFT JOIN LATERAL (
+        SELECT err_message
+        FROM timescaledb_information.job_errors AS all_errors
+        WHERE all_errors.job_id = j.job_id
+        ORDER BY finish_time DESC
+        LIMIT 1
+    ) AS e ON true
+    WHERE last_run_status = 'Failed'
+        AND j.hypertable_schema IN ('observatory', 'observatory_private')
+)
+SELECT 'job', CASE count(*) WHEN 1 THEN min(name) ELSE format('%s of TimescaleDB''s jobs', count(*)) END,
+    concat_ws(': ', format('failed %s times', sum(total_failures)), err_message), 'succeeds',
+    format(
+        'SELECT alter_job(job_id, next_start => now()) FROM unnest(ARRAY[%s]) AS job_id;',
+        string_agg(job_id::text, ', ' ORDER BY job_id))
+FROM failed
+GROUP BY err_message
+ORDER BY min(job_id)
+
+-- name: is_promoting
+-- Whether a promotion has begun and not ended: its copies of tables are there, or aggregates in a
+-- database of an edition that has none. Asks what is there before any migration.
+SELECT to_regnamespace('observatory_promotion') IS NOT NULL
+    OR NOT %s AND EXISTS (
+        SELECT FROM pg_class AS v
+        JOIN pg_class AS h ON h.relnamespace = v.relnamespace AND h.relname = v.relname || '_history'
+        WHERE v.relnamespace = to_regnamespace('observatory_private') AND v.relkind = 'v')
