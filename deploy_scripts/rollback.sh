@@ -1,5 +1,5 @@
 #!/bin/sh
-# Undo migrations: show what would be lost, ask, back up, undo, report.
+# Undo migrations: show which, and what would be lost, ask, back up, undo, report.
 set -eu
 # shellcheck source=prelude.sh
 . "$(dirname "$0")/prelude.sh"
@@ -9,8 +9,8 @@ usage() {
 Usage: rollback.sh (--steps N | --to ID) (--backup-to FOLDER | --skip-backup) [--export FOLDER] [--yes]
                    [--dry-run]
 
-Shows the status and what data would be lost, asks, backs the database up, undoes the migrations, and
-shows the status again. Stop the services of the new version before, and start those of the old one after.
+Shows the status, which migrations would be undone and what data be lost, asks, backs the database up, undoes
+just these, or nothing if others are the latest by then, and shows the status again. Stop the services of the new version before, and start those of the old one after.
 Must be run with the version of observatory-store that has the migrations to undo.
 
   --steps N            how many to undo, the newest first
@@ -61,8 +61,11 @@ show_status() {
 step "status"
 show_status
 step "what would be lost"
-observatory-store schema rollback "$how" "$to" --dry-run ||
+planned=$(observatory-store schema rollback "$how" "$to" --dry-run) ||
     fail 1 "nothing was changed: do what the line above says, then run this again"
+printf '%s\n' "$planned"
+ids=$(printf '%s\n' "$planned" | sed -n 's/^  \([^ ]*\)$/\1/p')
+[ -n "$ids" ] || exit 0
 if $dry_run; then
     ! $backup || "$here/backup.sh" --dry-run "$backup_to"
     exit
@@ -78,9 +81,10 @@ if $backup; then
     "$here/backup.sh" "$backup_to" || fail 1 "the backup failed, and nothing was changed"
 fi
 step "rollback"
-observatory-store schema rollback "$how" "$to" ${export_to:+--export "$export_to"} --yes ||
+# shellcheck disable=SC2086 # each id is a word
+observatory-store schema rollback $ids ${export_to:+--export "$export_to"} --yes ||
     fail 1 "the rollback failed: what was undone before stays so, and the rest is as it was. Do what the
-line above says, then run this again"
+line above says, then see by schema status how many are left to undo, and run this for these"
 step "report"
 show_status
 echo "undone. Start the services of the version that the database is of now."

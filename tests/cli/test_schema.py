@@ -38,7 +38,7 @@ def test_up_and_down(
     assert [item["id"] for item in status.json["migrations"] if not item["applied_at"]] == ids[-1:]
     assert command("schema", "apply", "--to", ids[-2]).out == "nothing to apply\n"
     assert command("schema", "rollback", "--yes", "--to", ids[0]).code == 0
-    assert command("schema", "rollback", "--yes", "--steps", "5").code == 0
+    assert command("schema", "rollback", "--yes", "--steps", "1").code == 0
     assert command("schema", "rollback").out == "nothing to roll back\n"
     with psycopg.connect(empty_database_url) as connection:
         row = connection.execute("SELECT to_regnamespace('observatory') IS NULL").fetchone()
@@ -71,6 +71,27 @@ def test_a_rollback_shows_what_is_lost_and_wants_a_yes(
     arguments = ("--yes", "--to", "0001_schema", "--export", str(tmp_path))
     assert on_database("schema", "rollback", *arguments).code == 0
     assert (tmp_path / "observatory.projects.csv.gz").exists()
+
+
+@pytest.mark.editions("postgres")
+def test_a_rollback_names_what_it_undoes(on_database: Command) -> None:
+    """Also where no data would be lost it asks, and it undoes what was named, or nothing."""
+    ids = [item["id"] for item in on_database("schema", "status", "--json").json["migrations"]]
+    latest, before = ids[-1], ids[-2]
+    outcome = on_database("schema", "rollback")
+    assert (outcome.code, "say --yes" in outcome.err) == (2, True)
+    assert outcome.out.splitlines()[1] == f"  {latest}"
+    outcome = on_database("schema", "rollback", "--yes", "--steps", "100")
+    assert outcome.code == 2
+    assert f"applied are {len(ids)}" in outcome.err
+    outcome = on_database("schema", "rollback", "--yes", before)
+    assert outcome.code == 2
+    assert f"those are {latest} now" in outcome.err
+    assert on_database("schema", "rollback", "--yes", latest, "--steps", "1").code == 2
+    assert on_database("schema", "status").code == 0
+    assert on_database("schema", "rollback", "--yes", latest, before[:4]).code == 0
+    status = on_database("schema", "status", "--json").json["migrations"]
+    assert [item["id"] for item in status if not item["applied_at"]] == [before, latest]
 
 
 @pytest.mark.editions("postgres")

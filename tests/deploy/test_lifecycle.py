@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -85,6 +86,24 @@ def test_a_rollback_shows_asks_and_exports(
     assert undone.returncode == 0, undone.stderr
     assert [path.name for path in kept.iterdir()] == ["observatory.recosts.csv.gz"]
     assert Migrator(sound_url).status().database_schema == "0015_usage_by"
+
+
+def test_a_rollback_of_what_was_shown(sound_url: str, tmp_path: Path) -> None:
+    """Who undoes the latest while the backup is made must not have another one undone."""
+    Migrator(sound_url).apply()
+    program = Path(sys.executable).with_name("observatory-store")
+    other = tmp_path / program.name
+    other.write_text(
+        f"#!/bin/sh\ncase $* in *--yes*) {program} schema rollback --yes >&2 ;; esac\n"
+        f'exec {program} "$@"\n'
+    )
+    other.chmod(0o755)
+    arguments = ("--steps", "1", "--skip-backup", "--yes")
+    done = run("rollback.sh", *arguments, url=sound_url, programs=tmp_path)
+    assert done.returncode == 1
+    assert f"\n  {IDS[-1]}\n" in done.stdout
+    assert f"those are {IDS[-2]} now" in done.stderr
+    assert Migrator(sound_url).status().of(State.PENDING) == IDS[-1:]
 
 
 def test_a_rollback_that_cannot_be(sound_url: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 import yoyo
 
 from observatory_store.database import for_yoyo
-from observatory_store.errors import UnavailableError
+from observatory_store.errors import MigrationError, UnavailableError
 from observatory_store.schema import Migrator, Patience, State, migrations_folder
 from patience import until
 from schema.test_migrations import FORWARD
@@ -153,13 +153,50 @@ def test_plain_yoyo_builds_it_as_well(url: str, folder: Path, edition: str) -> N
     assert Migrator(url, folder=folder).status().is_current
 
 
-def test_a_transaction_that_does_not_end(url: str, folder: Path) -> None:
-    """After its patience the build is given up, and names whom it waited for."""
+def test_a_transaction_that_does_not_end(url: str, folder: Path, edition: str) -> None:
+    """After its patience the build is given up, and names whom it waited for and what is left."""
     haste = Patience(lock_timeout_seconds=0.05, lock_wait_seconds=0.3)
     with (
-        session(url, SPANS.format(day=1, number=1)) as writer,
-        pytest.raises(Exception, match=rf"{ID}: no lock within .*{writer.info.backend_pid}"),
+        session(url, _hold(url, DAYS // 2, edition)) as writer,
+        pytest.raises(
+            MigrationError,
+            match=rf"{ID}: no lock within .*{writer.info.backend_pid}.*left unfinished.*run it",
+        ),
     ):
         Migrator(url, folder=folder, patience=haste).apply()
+    assert query(url, STATE) == [(False,)]
     assert [step.id for step in Migrator(url, folder=folder).apply()] == [ID]
     assert query(url, STATE) == [(True,)]
+
+
+@pytest.mark.editions("apache", "community")
+def test_a_build_takes_its_time(url: str, folder: Path) -> None:
+    """Patience is for waiting: after a long build the first lock in use does not end it."""
+    path = folder / f"{ID}.sql"
+    path.write_text(path.read_text().replace("CREATE INDEX", "SELECT pg_sleep(2);\nCREATE INDEX"))
+    patience = Patience(lock_timeout_seconds=0.05, lock_wait_seconds=2)
+    with session(url, SPANS.format(day=1, number=1)) as writer:
+
+        def release(line: str) -> None:
+            if "steps back" in line:
+                writer.rollback()
+
+        (step,) = Migrator(url, folder=folder, patience=patience).apply(progress=release)
+    assert (step.id, step.retries) == (ID, 1)
+    assert query(url, STATE) == [(True,)]
+
+
+async def test_a_build_whose_migrator_is_ended(url: str, folder: Path, edition: str) -> None:
+    """Nothing is recorded of it, nobody is kept out, and the next run builds it anew."""
+    migrator = Migrator(url, folder=folder, patience=PATIENT)
+    with session(url, _hold(url, DAYS // 2, edition)):
+        building = asyncio.create_task(asyncio.to_thread(migrator.apply))
+        await until(lambda: bool(query(url, BUILDING)))
+        migrator.unlock(migrator.holders())
+        with pytest.raises(UnavailableError, match=f"{ID}: .*run it again"):
+            await building
+        assert migrator.holders() == []
+        assert query(url, STATE) == [(False,)]
+        assert migrator.status().of(State.PENDING) == [ID]
+    assert [step.id for step in migrator.apply()] == [ID]
+    _assert_built(url, edition)

@@ -155,7 +155,7 @@ async def test_a_lock_of_live_traffic_is_not_queued_for(empty_database_url: str)
     with session(empty_database_url, "SELECT FROM observatory.policies") as reader:
         user = f"process {reader.info.backend_pid} ("
         rollback = asyncio.create_task(
-            asyncio.to_thread(migrator.rollback, steps=99, progress=told.append)
+            asyncio.to_thread(migrator.rollback, steps=len(IDS), progress=told.append)
         )
         await until(lambda: any("steps back" in line for line in told))
         with psycopg.connect(empty_database_url) as other:
@@ -175,7 +175,7 @@ def test_a_lock_that_stays_is_given_up(empty_database_url: str) -> None:
         session(empty_database_url, "SELECT FROM observatory.resources") as user,
         pytest.raises(MigrationError, match=rf"no lock within .*{user.info.backend_pid}.*run it"),
     ):
-        Migrator(empty_database_url, patience=HASTE).rollback(steps=99)
+        Migrator(empty_database_url, patience=HASTE).rollback(steps=len(IDS))
     assert Migrator(empty_database_url).status().of(State.PENDING) == IDS[3:]
 
 

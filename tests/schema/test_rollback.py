@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import gzip
 from pathlib import Path
@@ -10,9 +11,16 @@ import psycopg
 import pytest
 
 from observatory_store.errors import InvalidInputError, MigrationError
-from observatory_store.schema import Migrator, State, migrations_folder, new_migration
+from observatory_store.schema import (
+    Migrator,
+    Patience,
+    State,
+    migrations_folder,
+    new_migration,
+)
+from patience import until
 from schema.test_migrations import FORWARD
-from schema.test_migrator import HASTE, execute, folder
+from schema.test_migrator import HASTE, execute, folder, session
 
 __all__ = ["folder"]
 
@@ -31,7 +39,7 @@ def test_what_would_be_lost_is_shown_and_exported(database_url: str, tmp_path: P
     """An operator sees rows and bytes before they are gone, and has them in a file after."""
     execute(database_url, SPANS)
     migrator = Migrator(database_url)
-    before = {loss.relation: loss for loss in migrator.losses(to="0003_resources")}
+    before = {loss.relation: loss for loss in migrator.plan_rollback(to="0003_resources").losses}
     assert before["observatory.spans"].rows == 100
     assert before["observatory.spans"].bytes
     assert before["observatory.spans"].migration == "0004_spans"
@@ -59,6 +67,37 @@ def test_an_export_overwrites_nothing(database_url: str, tmp_path: Path) -> None
 
 
 @pytest.mark.editions("postgres")
+async def test_two_rollbacks_at_once(database_url: str) -> None:
+    """Both were shown the same migration: the second must not undo the one before it."""
+    migrator = Migrator(database_url, patience=Patience(lock_timeout_seconds=250))
+    ids = migrator.plan_rollback().ids
+    assert ids == IDS[-1:]
+    told: list[str] = []
+    with session(database_url, "LOCK TABLE observatory.policies") as user:
+        first = asyncio.create_task(asyncio.to_thread(migrator.rollback, ids=ids))
+        await until(lambda: bool(migrator.holders()))
+        second = asyncio.create_task(
+            asyncio.to_thread(migrator.rollback, ids=ids, progress=told.append)
+        )
+        await until(lambda: any("waiting for" in line for line in told))
+        user.rollback()
+        assert [step.id for step in await first] == ids
+        with pytest.raises(MigrationError, match=rf"{IDS[-1]}.*are {IDS[-2]} now.*Nothing"):
+            await second
+    assert migrator.status().of(State.PENDING) == IDS[-1:]
+
+
+@pytest.mark.editions("postgres")
+def test_more_steps_than_there_are(database_url: str) -> None:
+    """A typing error must not be taken for all of them."""
+    migrator = Migrator(database_url)
+    for refused in (migrator.plan_rollback, migrator.rollback):
+        with pytest.raises(InvalidInputError, match=rf"undo 100 .*applied are {len(IDS)}"):
+            refused(steps=100)
+    assert migrator.status().is_current
+
+
+@pytest.mark.editions("postgres")
 def test_the_loss_of_a_column(database_url: str, folder: Path) -> None:
     """A column with data in it is a loss, one without is none."""
     (folder / "0998_more.sql").write_text(
@@ -72,7 +111,7 @@ def test_the_loss_of_a_column(database_url: str, folder: Path) -> None:
     migrator = Migrator(database_url, folder=folder)
     migrator.apply()
     execute(database_url, "UPDATE observatory.projects SET colour = 'blue'")
-    assert [(loss.relation, loss.column) for loss in migrator.losses()] == [
+    assert [(loss.relation, loss.column) for loss in migrator.plan_rollback().losses] == [
         ("observatory.projects", "colour")
     ]
 

@@ -16,6 +16,7 @@ from observatory_store.errors import InvalidInputError
 from observatory_store.schema import (
     Loss,
     Migrator,
+    PlannedRollback,
     PlannedStatement,
     RehearsedStep,
     SchemaStatus,
@@ -93,6 +94,13 @@ def apply(
 
 @verbs.command("rollback")
 def rollback(
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ID]...",
+            help="Undo these, the newest first; nothing, if others are the latest.",
+        ),
+    ] = None,
     *,
     steps: Annotated[
         int | None, typer.Option(min=1, help="How many to undo, the newest first; 1 by default.")
@@ -110,31 +118,26 @@ def rollback(
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what data would be lost.")
+        bool, typer.Option("--dry-run", help="Only show what would be undone and lost.")
     ] = False,
     yes: Yes = False,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Undo migrations. Shows what data would be lost, and asks."""
-    if steps is not None and to is not None:
-        raise InvalidInputError("give --steps or --to, not both")
+    """Undo migrations. Shows which, and what data would be lost, and asks."""
+    if sum(bool(given) for given in (ids, steps, to)) > 1:
+        raise InvalidInputError("give ids, --steps or --to, only one of them")
     found = migrator(database_url)
-    lost = found.losses(steps=steps or 1, to=to)
-    if lost:
-        typer.echo("This will be lost:")
-        print_table(
-            ("relation", "rows", "size", "migration"),
-            [(_name(loss), loss.rows, size(loss.bytes), loss.migration) for loss in lost],
-            "",
-        )
-    if dry_run:
-        typer.echo("nothing was changed" if lost else "no data would be lost; nothing was changed")
+    planned = found.plan_rollback(steps=steps, to=to, ids=ids or None)
+    if not planned.ids:
+        typer.echo("nothing to roll back")
         return
-    if lost:
-        what = f"all that came after {to}" if to else f"the last {_counted(steps or 1)}"
-        confirm(f"Undo {what}?", yes=yes)
-    undone = found.rollback(steps=steps or 1, to=to, export_to=export_to, progress=typer.echo)
-    typer.echo(f"{_counted(len(undone))} rolled back" if undone else "nothing to roll back")
+    _print_rollback(planned)
+    if dry_run:
+        typer.echo("nothing was changed")
+        return
+    confirm(f"Undo {_counted(len(planned.ids))}?", yes=yes)
+    undone = found.rollback(ids=planned.ids, export_to=export_to, progress=typer.echo)
+    typer.echo(f"{_counted(len(undone))} rolled back")
 
 
 @verbs.command("verify")
@@ -193,7 +196,11 @@ def new(
 
 @verbs.command("unlock")
 def unlock(*, yes: Yes = False, database_url: DatabaseUrl = None) -> None:
-    """Show who holds the lock of the migrations, and end it: what it was doing is undone."""
+    """Show who holds the lock of the migrations, and end its session, and so its work.
+
+    The transaction under way is undone. An index build is left unfinished: the next `apply` begins
+    it again.
+    """
     found = migrator(database_url)
     holders = found.holders()
     if not holders:
@@ -231,6 +238,19 @@ def _name(loss: Loss) -> str:
 
 def _counted(number: int) -> str:
     return f"{number} migration{'' if number == 1 else 's'}"
+
+
+def _print_rollback(planned: PlannedRollback) -> None:
+    typer.echo("This will be undone, the newest first:")
+    for id_ in planned.ids:
+        typer.echo(f"  {id_}")
+    typer.echo("This will be lost:" if planned.losses else "No data will be lost.")
+    if planned.losses:
+        print_table(
+            ("relation", "rows", "size", "migration"),
+            [(_name(one), one.rows, size(one.bytes), one.migration) for one in planned.losses],
+            "",
+        )
 
 
 def _print_plan(planned: list[PlannedStatement]) -> None:

@@ -1,5 +1,6 @@
 """The schema of the database: which migrations there are, and applying them."""
 
+from observatory_store.schema.inspector import PlannedRollback
 from observatory_store.schema.lock import Holder
 from observatory_store.schema.losses import Loss
 from observatory_store.schema.migrator import Migrator
@@ -21,6 +22,7 @@ __all__ = [
     "Migrator",
     "Patience",
     "PlannedEffect",
+    "PlannedRollback",
     "PlannedStatement",
     "Promotion",
     "RehearsedStep",

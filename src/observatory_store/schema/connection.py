@@ -47,15 +47,20 @@ _EXECUTING: dict[type[psycopg.Error], str] = {
     errors.AdminShutdown: "the server or this session was stopped: run it again",
 }
 _LOST = (
-    "the connection is lost, and what was not finished is undone: if the server has stopped, its "
+    "the connection is lost, and the transaction under way undone: if the server has stopped, its "
     "log says why (a full disk, also that of pg_wal; no memory). Mend that, start it, run it again"
 )
 _ENDED = {"FATAL", "PANIC"}
+_NO_TIMEOUTS = """
+    SELECT set_config(name, '0', false) FROM pg_settings
+    WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_session_timeout',
+        'idle_in_transaction_session_timeout')
+"""
 
 
 @contextmanager
 def connect(url: str, verb: str, *, reads_only: bool = False) -> Iterator[Connection]:
-    """Open a connection in autocommit mode, without time limits for statements.
+    """Open a connection in autocommit mode, without time limits of the server.
 
     Raises:
         UnavailableError: the database cannot be reached, or the connection was lost.
@@ -71,8 +76,7 @@ def connect(url: str, verb: str, *, reads_only: bool = False) -> Iterator[Connec
             f"cannot connect to {redacted(url)}: {reason}" + (f": {advice}" if advice else "")
         ) from error
     with connection, explained("the database"):
-        connection.execute("SET statement_timeout = 0")
-        connection.execute("SET idle_in_transaction_session_timeout = 0")
+        connection.execute(_NO_TIMEOUTS)
         connection.execute("SET client_min_messages = warning")
         connection.execute("SET timezone = 'UTC'")
         # A long statement of a killed migrator ends with it, where the server's system can tell.

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from observatory_store.schema import losses, preflight, promotion
+import msgspec
+
+from observatory_store.schema import preflight, promotion
 from observatory_store.schema.connection import connect
 from observatory_store.schema.lock import Holder, read_holders
+from observatory_store.schema.losses import Loss, find_losses
 from observatory_store.schema.plan import PlannedStatement, make_plan
 from observatory_store.schema.promotion import Promotion
 from observatory_store.schema.selection import to_apply, to_roll_back
 from observatory_store.schema.source import read_migrations
 from observatory_store.schema.status import SchemaStatus, read_status
 from observatory_store.schema.verify import Divergence, find_divergences
+
+
+class PlannedRollback(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rollback would do."""
+
+    ids: list[str]
+    """Of the migrations that it would undo, the newest first."""
+    losses: list[Loss]
+    """Data that it would drop."""
 
 
 class Inspector:
@@ -58,11 +71,19 @@ class Inspector:
         with connect(self._url, "verify", reads_only=True) as connection:
             return find_divergences(connection, self._migrations)
 
-    def losses(self, *, steps: int = 1, to: str | None = None) -> list[losses.Loss]:
-        """Return the data that such a rollback would drop. Writes nothing, and raises as it."""
+    def plan_rollback(
+        self,
+        *,
+        steps: int | None = None,
+        to: str | None = None,
+        ids: Sequence[str] | None = None,
+    ) -> PlannedRollback:
+        """Return what such a rollback would undo and drop. Writes nothing, and raises as it."""
         with connect(self._url, "rollback", reads_only=True) as connection:
-            wanted = to_roll_back(connection, self._migrations, steps=steps, to=to)
-            return losses.find_losses(connection, wanted)
+            wanted = to_roll_back(connection, self._migrations, steps=steps, to=to, ids=ids)
+            return PlannedRollback(
+                ids=[one.id for one in wanted], losses=find_losses(connection, wanted)
+            )
 
     def plan_promotion(self) -> Promotion:
         """Return what ``promote`` would do, and how large that is. Writes nothing.

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 import psycopg
 from yoyo.exceptions import LockTimeout
 
 from observatory_store.errors import MigrationError
-from observatory_store.schema.connection import Connection, connect, one
+from observatory_store.schema.connection import Connection, connect, one, said
 from observatory_store.schema.records import are_missing, prepare, remove_unused
 
 _KEY = 0x6F62735F6D696772  # "obs_migr"
@@ -38,64 +39,66 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.who} (process {self.pid}{since})"
 
 
-@contextmanager
-def hold_lock(
-    url: str, verb: str, *, wait_seconds: float, progress: Progress
-) -> Iterator[Connection]:
-    """Keep other migrators of ours out. It ends with this session, however this process ends.
+def take_lock(connection: Connection, *, wait_seconds: float, progress: Progress) -> None:
+    """Keep other migrators of ours out until this session ends, however it does.
 
-    Makes nothing in the database. Yields the session that holds the lock.
+    Taken by the very session that then migrates: who ends the lock ends the work with it. Makes
+    nothing in the database.
 
     Raises:
-        UnavailableError: the database cannot be reached.
         MigrationError: another one held the lock all the time.
 
     """
-    with connect(url, verb) as connection:
-        _take_turn(connection, wait_seconds, progress)
-        yield connection
+    # Asked again and again, not waited for: a waiting statement has a snapshot, for which a
+    # concurrent index build of the one who migrates would wait in turn.
+    until = time.monotonic() + wait_seconds
+    told = False
+    while not one(connection, "SELECT pg_try_advisory_lock(%s)", _KEY):
+        holders = ", ".join(map(str, read_holders(connection)))
+        if time.monotonic() >= until:
+            raise MigrationError(
+                f"another migrator holds the lock: {holders}. Nothing was changed: try again, or "
+                "end it by `observatory-store schema unlock`"
+            )
+        if holders and not told:
+            progress(f"waiting for {holders}")
+            told = True
+        time.sleep(_POLL_SECONDS)
 
 
 @contextmanager
-def keep_yoyo_out(connection: Connection, url: str) -> Iterator[None]:
-    """Keep plain yoyo out as well, in the session that holds the lock.
+def keep_yoyo_out(connection: Connection, url: str, verb: str) -> Iterator[Callable[[], None]]:
+    """Keep plain yoyo out as well, by a session of its own; ``connection`` holds the lock.
 
-    Makes yoyo's tables where there are none, and removes them if nothing came of that.
+    Makes yoyo's tables where there are none, and removes them if nothing came of that. Yields
+    what to call before anything is recorded: it raises MigrationError if yoyo is kept out no more.
 
     Raises:
+        UnavailableError: the database cannot be reached.
         MigrationError: another yoyo is at work, or a killed one left its row.
 
     """
     is_new = are_missing(connection)
-    try:
+    with connect(url, verb) as guard:
         try:
-            prepare(connection, url)
-        except LockTimeout as error:
-            raise _held_by_yoyo(connection) from error
-        _lock_yoyos_table(connection)
-        yield
-    finally:
-        if is_new:
-            # On a connection that was lost there is nothing to be done: the next run uses them.
+            try:
+                prepare(connection, url)
+            except LockTimeout as error:
+                raise _held_by_yoyo(connection) from error
+            _lock_yoyos_table(guard)
+            yield partial(_check, guard)
+        finally:
+            # With a connection that was lost there is nothing to be done: the next run uses them.
             with suppress(psycopg.Error):
-                connection.execute(f"SET lock_timeout = '{_TIDY_SECONDS}s'".encode())
-                remove_unused(connection)
-                connection.execute("COMMIT")
+                if is_new and not connection.closed:
+                    guard.execute(f"SET lock_timeout = '{_TIDY_SECONDS}s'".encode())
+                    remove_unused(guard)
+                guard.execute("COMMIT")
 
 
 def read_holders(connection: Connection) -> list[Holder]:
     """Return who holds the lock of this database: our migrators, and yoyo by its row."""
-    rows = connection.execute(
-        """
-        SELECT l.pid, a.application_name, host(a.client_addr), a.backend_start
-        FROM pg_locks AS l
-        LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
-        WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-            AND (l.classid::bigint << 32) | l.objid::bigint = %s
-        """,
-        [_KEY],
-    ).fetchall()
+    rows = connection.execute(_SESSIONS, {"key": _KEY}).fetchall()
     holders = [
         Holder(
             pid=pid,
@@ -115,30 +118,19 @@ def read_holders(connection: Connection) -> list[Holder]:
 
 
 def release(connection: Connection, holders: list[Holder]) -> None:
-    """End the sessions of these holders, whose work is undone, and remove yoyo's row."""
+    """End the sessions of these holders, as far as they hold it still, and remove yoyo's row.
+
+    Raises:
+        MigrationError: one of them does not end.
+
+    """
     for holder in holders:
-        if holder.is_session:
-            connection.execute("SELECT pg_terminate_backend(%s, 5000)", [holder.pid])
-        else:
+        if not holder.is_session:
             connection.execute("DELETE FROM yoyo_lock WHERE pid = %s", [holder.pid])
-
-
-def _take_turn(connection: Connection, wait_seconds: float, progress: Progress) -> None:
-    # Asked again and again, not waited for: a waiting statement has a snapshot, for which a
-    # concurrent index build of the one who migrates would wait in turn.
-    until = time.monotonic() + wait_seconds
-    told = False
-    while not one(connection, "SELECT pg_try_advisory_lock(%s)", _KEY):
-        holders = ", ".join(map(str, read_holders(connection)))
-        if time.monotonic() >= until:
-            raise MigrationError(
-                f"another migrator holds the lock: {holders}. Nothing was changed: try again, or "
-                "end it by `observatory-store schema unlock`"
-            )
-        if holders and not told:
-            progress(f"waiting for {holders}")
-            told = True
-        time.sleep(_POLL_SECONDS)
+        elif holder in read_holders(connection):
+            connection.execute("SELECT pg_terminate_backend(%s, 5000)", [holder.pid])
+    if left := [holder for holder in read_holders(connection) if holder in holders]:
+        raise MigrationError(f"{', '.join(map(str, left))} has not ended within 5 s: try again")
 
 
 def _lock_yoyos_table(connection: Connection) -> None:
@@ -146,7 +138,8 @@ def _lock_yoyos_table(connection: Connection) -> None:
     # adding its row, and the transaction, having no id and no snapshot, is in nobody's way.
     until = time.monotonic() + _YOYO_SECONDS
     while True:
-        connection.execute("BEGIN")
+        # At another level what is read here would be a snapshot that stays.
+        connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
         connection.execute("LOCK TABLE yoyo_lock IN SHARE MODE")
         if not one(connection, "SELECT EXISTS (SELECT FROM yoyo_lock)"):
             return
@@ -156,9 +149,37 @@ def _lock_yoyos_table(connection: Connection) -> None:
         time.sleep(_POLL_SECONDS)
 
 
+def _check(guard: Connection) -> None:
+    try:
+        guard.execute("SELECT")
+    except psycopg.Error as error:
+        raise MigrationError(
+            f"the session that kept plain yoyo out has ended ({said(error)}), so nothing is "
+            "recorded of this migration: run it again"
+        ) from error
+
+
 def _held_by_yoyo(connection: Connection) -> MigrationError:
     holders = ", ".join(str(one) for one in read_holders(connection) if not one.is_session)
     return MigrationError(
         f"the lock is held by {holders}, maybe by a process that was killed. Nothing was "
         "changed: if none is migrating, run `observatory-store schema unlock`"
     )
+
+
+_SESSIONS = """
+    WITH ours AS (
+        SELECT pid, locktype FROM pg_locks
+        WHERE granted
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND (locktype = 'advisory' AND objsubid = 1
+                    AND (classid::bigint << 32) | objid::bigint = %(key)s
+                OR locktype = 'relation' AND mode = 'ShareLock'
+                    AND relation = to_regclass('yoyo_lock'))
+    )
+    SELECT ours.pid, a.application_name, host(a.client_addr), a.backend_start
+    FROM ours
+    LEFT JOIN pg_stat_activity AS a ON a.pid = ours.pid
+    -- Who keeps yoyo out is one of its own only if its migrator was ended, and it was not.
+    WHERE ours.locktype = 'advisory' OR NOT EXISTS (SELECT FROM ours WHERE locktype = 'advisory')
+"""

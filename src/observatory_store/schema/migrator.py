@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from observatory_store.database import with_database
 from observatory_store.schema import (
@@ -20,7 +20,7 @@ from observatory_store.schema import (
 )
 from observatory_store.schema.connection import Connection, connect
 from observatory_store.schema.inspector import Inspector
-from observatory_store.schema.lock import Holder, Progress, hold_lock, keep_yoyo_out, release
+from observatory_store.schema.lock import Holder, Progress, keep_yoyo_out, release, take_lock
 from observatory_store.schema.promotion import Promotion
 from observatory_store.schema.rehearsal import RehearsedStep
 from observatory_store.schema.source import Migration
@@ -32,6 +32,13 @@ _Found = TypeVar("_Found")
 
 def _silent(_line: str) -> None:
     pass
+
+
+class _Turn(NamedTuple):
+    connection: Connection
+    """Holds the lock, and does the work."""
+    check: Callable[[], None]
+    """Raises MigrationError if plain yoyo is kept out no more."""
 
 
 class Migrator(Inspector):
@@ -73,13 +80,13 @@ class Migrator(Inspector):
         if self._has_nothing_to_do(wanted):
             return []
         find = partial(selection.to_apply, migrations=self._migrations, wanted=wanted)
-        with self._turn("apply", find, progress) as (connection, pending):
-            records.adopt(connection, self._migrations)
+        with self._turn("apply", find, progress) as (turn, pending):
+            records.adopt(turn.connection, self._migrations)
             done = []
             for number, migration in enumerate(pending, 1):
                 progress(f"{number}/{len(pending)} {migration.id}")
                 done.append(
-                    self._run(connection, migration, migration.statements, records.mark, progress)
+                    self._run(turn, migration, migration.statements, records.mark, progress)
                 )
                 progress(f"{'':{len(f'{number}/{len(pending)}')}} {done[-1].seconds:.2f} s")
             return done
@@ -130,39 +137,43 @@ class Migrator(Inspector):
     def rollback(
         self,
         *,
-        steps: int = 1,
+        steps: int | None = None,
         to: str | None = None,
+        ids: Sequence[str] | None = None,
         export_to: Path | None = None,
         progress: Progress = _silent,
     ) -> list[Step]:
         """Roll back the latest migrations, the newest first; return the steps.
 
         Args:
-            steps: how many, if ``to`` is not given.
+            steps: how many; the latest one, if there is one, if nothing else is given.
             to: the migration that shall be the latest afterwards.
+            ids: those to undo, the newest first, as ``plan_rollback`` gave them. If others have
+                become the latest since, nothing is undone.
             export_to: a folder to write what would be lost to, before anything is undone.
             progress: called with lines for people.
 
         Raises:
-            InvalidInputError: ``to`` is not applied, ``steps`` is less than 1, or the folder
-                cannot be written to.
+            InvalidInputError: ``to`` is not applied, fewer than ``steps`` are, or the folder cannot
+                be written to.
             UnavailableError: the database cannot be reached; what was done stays done.
-            MigrationError: one of them cannot be undone, and then none is; or a statement failed,
-                and those before it stay rolled back.
+            MigrationError: one of them cannot be undone, or ``ids`` are not the latest, and then
+                none is; or a statement failed, and those before it stay rolled back.
 
         """
-        find = partial(selection.to_roll_back, migrations=self._migrations, steps=steps, to=to)
-        with self._turn("rollback", find, progress) as (connection, wanted):
-            records.adopt(connection, self._migrations)
+        find = partial(
+            selection.to_roll_back, migrations=self._migrations, steps=steps, to=to, ids=ids
+        )
+        with self._turn("rollback", find, progress) as (turn, wanted):
+            records.adopt(turn.connection, self._migrations)
             if export_to is not None:
-                losses.export(
-                    connection, losses.find_losses(connection, wanted), export_to, progress
-                )
+                lost = losses.find_losses(turn.connection, wanted)
+                losses.export(turn.connection, lost, export_to, progress)
             done = []
             for migration in wanted:
                 progress(migration.id)
                 done.append(
-                    self._run(connection, migration, migration.rollback, records.unmark, progress)
+                    self._run(turn, migration, migration.rollback, records.unmark, progress)
                 )
             return done
 
@@ -177,9 +188,9 @@ class Migrator(Inspector):
                 had, and then the database is as usable as before.
 
         """
-        with self._turn("promote", self._promotable, progress) as (connection, status):
+        with self._turn("promote", self._promotable, progress) as (turn, status):
             return promotion.promote(
-                connection,
+                turn.connection,
                 self._migrations,
                 status,
                 patience=self._patience,
@@ -195,9 +206,9 @@ class Migrator(Inspector):
 
         """
         find = partial(selection.to_reapply, migrations=self._migrations, id_=id_)
-        with self._turn("reapply", find, progress) as (connection, migration):
+        with self._turn("reapply", find, progress) as (turn, migration):
             return self._run(
-                connection, migration, migration.statements, records.record_checksum, progress
+                turn, migration, migration.statements, records.record_checksum, progress
             )
 
     def baseline(self, *, to: str | None = None, progress: Progress = _silent) -> list[str]:
@@ -210,30 +221,43 @@ class Migrator(Inspector):
 
         """
         find = partial(selection.to_record, wanted=selection.up_to(self._migrations, to))
-        with self._turn("baseline", find, progress) as (connection, missing):
-            with connection.transaction():
+        with self._turn("baseline", find, progress) as (turn, missing):
+            with turn.connection.transaction():
+                turn.check()
                 for migration in missing:
-                    records.mark(connection, migration, ran=False)
+                    records.mark(turn.connection, migration, ran=False)
             return [migration.id for migration in missing]
 
     def unlock(self, holders: list[Holder]) -> None:
-        """End these holders' sessions, which undoes their migration, or remove yoyo's row."""
+        """End these holders' sessions, and so their work, or remove yoyo's row.
+
+        The transaction under way is undone. An index build is left unfinished: ``apply`` begins it
+        again.
+
+        Raises:
+            MigrationError: a session does not end.
+
+        """
         with connect(self._url, "unlock") as connection:
             release(connection, holders)
 
     def _run(
         self,
-        connection: Connection,
+        turn: _Turn,
         migration: Migration,
         statements: tuple[str, ...],
         record: Callable[[Connection, Migration], None],
         progress: Progress,
     ) -> Step:
+        def record_in_turn() -> None:
+            turn.check()
+            record(turn.connection, migration)
+
         return step.run(
-            connection,
+            turn.connection,
             migration,
             statements,
-            partial(record, connection, migration),
+            record_in_turn,
             patience=self._patience,
             progress=progress,
         )
@@ -253,8 +277,8 @@ class Migrator(Inspector):
     @contextmanager
     def _turn(
         self, verb: str, find: Callable[[Connection], _Found], progress: Progress
-    ) -> Iterator[tuple[Connection, _Found]]:
-        """Keep all others out; yield a connection and what there is to do.
+    ) -> Iterator[tuple[_Turn, _Found]]:
+        """Keep all others out; yield the turn and what there is to do.
 
         That is found twice: before anything is made, so that a refusal leaves no trace, and when
         not even plain yoyo can change it.
@@ -262,7 +286,7 @@ class Migrator(Inspector):
         wait_seconds = self._patience.turn_wait_seconds
         with connect(self._url, verb) as connection:
             preflight.check_rights(connection)
-            with hold_lock(self._url, verb, wait_seconds=wait_seconds, progress=progress) as holder:
-                find(connection)
-                with keep_yoyo_out(holder, self._url):
-                    yield connection, find(connection)
+            take_lock(connection, wait_seconds=wait_seconds, progress=progress)
+            find(connection)
+            with keep_yoyo_out(connection, self._url, verb) as check:
+                yield _Turn(connection, check), find(connection)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from observatory_store.errors import InvalidInputError, MigrationError
 from observatory_store.schema import preflight
 from observatory_store.schema.connection import Connection
@@ -82,13 +84,19 @@ def to_reapply(connection: Connection, migrations: list[Migration], id_: str) ->
 
 
 def to_roll_back(
-    connection: Connection, migrations: list[Migration], *, steps: int, to: str | None
+    connection: Connection,
+    migrations: list[Migration],
+    *,
+    steps: int | None = None,
+    to: str | None = None,
+    ids: Sequence[str] | None = None,
 ) -> list[Migration]:
-    """Return those to undo, the newest first: the last ``steps``, or all after ``to``.
+    """Return those to undo, the newest first: ``ids``, all after ``to``, or the last ``steps``.
 
     Raises:
-        InvalidInputError: ``to`` is not applied, or ``steps`` is less than 1.
-        MigrationError: one of them cannot be undone, or another version has to.
+        InvalidInputError: ``to`` is not applied, or fewer than ``steps`` are.
+        MigrationError: one of them cannot be undone, ``ids`` are not the latest, or another
+            version has to undo them.
 
     """
     status = read_status(connection, migrations)
@@ -99,17 +107,42 @@ def to_roll_back(
         )
     pending = status.of(State.PENDING)
     applied = [one for one in reversed(migrations) if one.id not in pending]
-    if to is not None:
-        latest = named(migrations, to)
-        if latest not in applied:
-            raise InvalidInputError(f"migration {latest.id} is not applied")
-        steps = applied.index(latest)
-    elif steps < 1:
-        raise InvalidInputError(f"steps must be at least 1, not {steps}")
-    for migration in applied[:steps]:
+    wanted = _latest(migrations, applied, steps=steps, to=to, ids=ids)
+    for migration in wanted:
         if not migration.reversible:
             raise MigrationError(
                 f"{migration.id} cannot be undone: restore a backup, or mend it by a new "
                 "migration. Nothing was changed"
             )
+    return wanted
+
+
+def _latest(
+    migrations: list[Migration],
+    applied: list[Migration],
+    *,
+    steps: int | None,
+    to: str | None,
+    ids: Sequence[str] | None,
+) -> list[Migration]:
+    if ids is not None:
+        wanted = [named(migrations, id_) for id_ in ids]
+        if wanted != (latest := applied[: len(wanted)]):
+            raise MigrationError(
+                f"to undo {', '.join(one.id for one in wanted)}, these must be the latest, the "
+                f"newest first; those are {', '.join(one.id for one in latest) or 'none'} now. "
+                "Nothing was changed"
+            )
+        return wanted
+    if to is not None:
+        last = named(migrations, to)
+        if last not in applied:
+            raise InvalidInputError(f"migration {last.id} is not applied")
+        return applied[: applied.index(last)]
+    if steps is None:
+        return applied[:1]
+    if steps < 1:
+        raise InvalidInputError(f"steps must be at least 1, not {steps}")
+    if steps > len(applied):
+        raise InvalidInputError(f"cannot undo {steps} migrations: applied are {len(applied)}")
     return applied[:steps]

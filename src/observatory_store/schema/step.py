@@ -16,6 +16,11 @@ from observatory_store.schema.lock import Progress
 from observatory_store.schema.source import Migration
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 15.0
+_UNDONE = "It is undone: run it again when they are done"
+_UNFINISHED = (
+    "An index that it had begun is left unfinished: run it again when they are done, and it is "
+    "built anew"
+)
 _PASSING = (errors.LockNotAvailable, errors.DeadlockDetected)
 
 
@@ -35,7 +40,7 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """Longest that a statement waits for a lock, and others behind it: they wait for what it does
     then, too, and shall not for longer than a second in all."""
     lock_wait_seconds: float = 300.0
-    """Longest to go on trying to get the locks of one migration."""
+    """Longest to wait for the locks of one migration in all, without the time of its work."""
     turn_wait_seconds: float = 600.0
     """Longest to wait for another migrator."""
 
@@ -53,7 +58,8 @@ def run(
 
     Raises:
         UnavailableError: the connection was lost; the transaction is undone.
-        MigrationError: a statement failed, or a lock was not to be had; so is the transaction.
+        MigrationError: a statement failed, or a lock was not to be had; so is the transaction. An
+            index build outside of one is left unfinished, and the next run begins it anew.
 
     """
     begun = time.monotonic()
@@ -68,6 +74,7 @@ def run(
         partial(attempt, connection, statements, record),
         patience=patience,
         progress=progress,
+        given_up=_UNDONE if migration.transactional else _UNFINISHED,
     )
     return Step(id=migration.id, seconds=round(time.monotonic() - begun, 3), retries=retries)
 
@@ -79,35 +86,40 @@ def patiently(
     *,
     patience: Patience,
     progress: Progress,
+    given_up: str = _UNDONE,
 ) -> int:
     """Attempt it again and again while a lock that it needs is not to be had; return the retries.
+
+    What an attempt does before it waits for that lock does not count against the patience.
 
     Raises:
         UnavailableError: the connection was lost; the transaction is undone.
         MigrationError: a statement failed, or a lock was not to be had; so is the transaction.
 
     """
-    begun = time.monotonic()
-    retries, pause = 0, _FIRST_PAUSE_SECONDS
+    retries, pause, waited = 0, _FIRST_PAUSE_SECONDS, 0.0
     while True:
+        begun = time.monotonic()
         try:
             _wait_for_locks(connection, patience.lock_timeout_seconds)
             with explained(what):
                 attempt()
         except MigrationError as error:
-            waited = time.monotonic() - begun
             if not isinstance(error.__cause__, _PASSING):
                 raise
+            # It was the last statement that waited, and no longer than it was let.
+            waited += min(time.monotonic() - begun, _longest_wait_seconds(connection))
             if waited + pause > patience.lock_wait_seconds:
                 raise MigrationError(
                     f"{what}: no lock within {waited:.0f} s ({said(error.__cause__)}); "
-                    f"{_users(connection)}. It is undone: run it again when they are done"
+                    f"{_users(connection)}. {given_up}"
                 ) from error.__cause__
             retries += 1
             progress(
                 f"{what} steps back for {pause:g} s: {said(error.__cause__)}; {_users(connection)}"
             )
             time.sleep(pause)
+            waited += pause
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         else:
             return retries
@@ -142,6 +154,11 @@ def _one_by_one(
 
 def _wait_for_locks(connection: Connection, seconds: float) -> None:
     connection.execute(f"SET lock_timeout = '{max(1, round(seconds * 1000))}ms'".encode())
+
+
+def _longest_wait_seconds(connection: Connection) -> float:
+    query = "SELECT setting::float8 / 1000 FROM pg_settings WHERE name = 'lock_timeout'"
+    return float(one(connection, query))
 
 
 def _users(connection: Connection) -> str:
