@@ -21,7 +21,7 @@ BEGIN
             current_setting('server_version');
     END IF;
     -- The loader's own setting tells that it is preloaded; shared_preload_libraries is for superusers
-    -- to read, while the owner of a database may create this extension, which is a trusted one.
+    -- to read, while who has CREATE on a database may create this extension, which is a trusted one.
     IF current_setting('timescaledb.disable_load', true) IS NOT NULL
         AND EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
     THEN
@@ -103,7 +103,7 @@ COMMENT ON COLUMN observatory.policies.columnstore_after IS
     'Age at which a chunk becomes columnar (community edition); NULL never. Up to that age, `maintain` '
     'keeps the words of span_payloads and logs indexed, on every edition.';
 COMMENT ON COLUMN observatory.policies.chunk_interval IS
-    'Length of a chunk of the hypertable (community and apache editions). NULL for a plain table.';
+    'Length of a chunk of the hypertable (community and apache editions), in whole days.';
 COMMENT ON COLUMN observatory.policies.complete_from IS
     'Nothing from this time on was dropped by `maintain` (apache and postgres editions).';
 

@@ -1,5 +1,6 @@
--- What: retentions that do not go together are refused, and those that do are handed to TimescaleDB at once.
--- Why: a refresh that reaches to where its source was dropped wipes what the rollup still knew.
+-- What: policies that do not go together are refused, and those that do are handed to TimescaleDB at once.
+-- Why: a refresh that reaches to where its source was dropped wipes what the rollup still knew, and spans that
+--   outlive trace_days are found by no trace. Policies that do not go together when it is run are named; it fails.
 -- Locks: SHARE ROW EXCLUSIVE on policies, for its triggers: who changes a policy waits for a moment.
 -- Reversible: yes; policies can then be set that lose rollups.
 -- depends: 0018_budgets
@@ -38,10 +39,61 @@ LANGUAGE sql STABLE AS $$
     ) AS short
     WHERE short.retention < short.needed
     GROUP BY short.relation, short.retention, short.needed
+    UNION ALL
+    SELECT format(
+        '%s (%s) must not be kept longer than %s (%s), as %s: shorten the first or lengthen the second before',
+        needs.relation, coalesce(own.retention::text, 'for ever'),
+        needs.other, p.retention, needs.why)
+    FROM (
+        VALUES
+            ('span_payloads', 'spans', 'a payload is read with its span'),
+            ('spans', 'trace_days', 'the spans of a trace are found by its days')
+    ) AS needs (relation, other, why)
+    JOIN observatory.policies AS own ON own.relation = needs.relation
+    JOIN observatory.policies AS p ON p.relation = needs.other
+    WHERE p.retention IS NOT NULL AND (own.retention <= p.retention) IS NOT TRUE
+    UNION ALL
+    SELECT format('%s of %s must be at most 36500 days, not %s', age.key, p.relation, age.value)
+    FROM observatory.policies AS p
+    CROSS JOIN LATERAL (
+        VALUES ('retention', p.retention), ('columnstore_after', p.columnstore_after)
+    ) AS age (key, value)
+    WHERE age.value > interval '36500 days'
+    UNION ALL
+    SELECT 'columnstore_after of trace_days must be never (NULL), as its rows change with every late span'
+    FROM observatory.policies
+    WHERE relation = 'trace_days' AND columnstore_after IS NOT NULL
+    UNION ALL
+    -- What is dropped goes by whole days, and a day of which a part is gone must not be counted.
+    SELECT format(
+        'chunk_interval of %s must be 1 to 36500 whole days, not %s',
+        relation, coalesce(chunk_interval::text, 'never'))
+    FROM observatory.policies
+    WHERE (
+        chunk_interval BETWEEN interval '1 day' AND interval '36500 days'
+        AND extract(epoch FROM chunk_interval) % 86400 = 0
+    ) IS NOT TRUE
 $$;
 
 COMMENT ON FUNCTION observatory_private.policy_conflicts() IS
-    'Why the retentions in policies do not go together; nothing if they do.';
+    'What is wrong with the policies, alone or together; nothing if they may be so.';
+
+CREATE OR REPLACE FUNCTION observatory_private.check_policies() RETURNS void
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    conflicts text;
+BEGIN
+    conflicts := (
+        SELECT string_agg(c, '; ' ORDER BY c) FROM observatory_private.policy_conflicts() AS c);
+    IF conflicts IS NOT NULL THEN
+        RAISE EXCEPTION '%', conflicts
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'policy_conflicts';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION observatory_private.check_policies() IS
+    'Fails with all that policy_conflicts() finds.';
 
 CREATE OR REPLACE FUNCTION observatory_private.remember_dropped() RETURNS trigger
 LANGUAGE plpgsql AS $$
@@ -79,14 +131,18 @@ COMMENT ON FUNCTION observatory_private.remember_dropped() IS
 CREATE OR REPLACE FUNCTION observatory_private.follow_policies() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    conflicts text;
     changed record;
     target regclass;
 BEGIN
-    conflicts := (
-        SELECT string_agg(c, E'\n' ORDER BY c) FROM observatory_private.policy_conflicts() AS c);
-    IF conflicts IS NOT NULL THEN
-        RAISE EXCEPTION '%', conflicts USING ERRCODE = 'check_violation';
+    -- `maintain`, which notes complete_from, is not to stop at what somebody else has to mend.
+    IF EXISTS (
+        SELECT
+        FROM after_update AS n
+        JOIN before_update AS o USING (relation)
+        WHERE (n.retention, n.columnstore_after, n.chunk_interval)
+            IS DISTINCT FROM (o.retention, o.columnstore_after, o.chunk_interval))
+    THEN
+        PERFORM observatory_private.check_policies();
     END IF;
     IF observatory.edition() <> 'community' THEN
         RETURN NULL;
@@ -141,3 +197,5 @@ CREATE OR REPLACE TRIGGER follow_policies
 AFTER UPDATE ON observatory.policies
 REFERENCING OLD TABLE AS before_update NEW TABLE AS after_update
 FOR EACH STATEMENT EXECUTE FUNCTION observatory_private.follow_policies();
+
+DO $$ BEGIN PERFORM observatory_private.check_policies(); END $$;

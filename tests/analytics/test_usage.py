@@ -193,7 +193,9 @@ async def test_a_young_project_lacks_nothing(database_url: str) -> None:
 async def drop_spans(pool: Any, url: str, edition: str, *, days: int) -> None:
     """Have spans that are older kept no more."""
     query(
-        url, f"UPDATE observatory.policies SET retention = '{days} days' WHERE relation = 'spans'"
+        url,
+        f"UPDATE observatory.policies SET retention = '{days} days'"
+        " WHERE relation IN ('spans', 'span_payloads')",
     )
     if edition == "community":
         query(url, "SELECT remove_retention_policy('observatory.spans')")

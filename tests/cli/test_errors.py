@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
+
 import pytest
 
 from observatory_store.cli import command as command_module
 from patience import PATIENCE_SECONDS
+from storage.samples import query
 
 from .conftest import Command, Start
 
@@ -47,6 +50,24 @@ def test_a_setting_that_is_not_allowed(command: Command, monkeypatch: pytest.Mon
     outcome = command("projects", "list")
     assert outcome.code == 2
     assert outcome.err.startswith("observatory-store: OBSERVATORY_POOL_SIZE: ")
+
+
+@pytest.mark.editions("postgres")
+@pytest.mark.parametrize("verb", ["maintain", "usage"])
+def test_a_role_without_rights(command: Command, database_url: str, verb: str) -> None:
+    """To try again later helps nobody: it says which role, and what it lacks."""
+    role = f"weak_{secrets.token_hex(4)}"
+    query(database_url, f"CREATE ROLE {role} LOGIN")
+    try:
+        theirs = database_url.replace("postgres@", f"{role}@")
+        outcome = command(verb, "--database-url", theirs)
+        assert outcome.code == 2
+        assert f"role '{role}': permission denied for schema observatory" in outcome.err
+        assert "connect as the role that applied the migrations" in outcome.err
+        assert "now" not in outcome.err
+        assert outcome.err.count("\n") == 1
+    finally:
+        query(database_url, f"DROP ROLE {role}")
 
 
 @pytest.mark.editions("postgres")

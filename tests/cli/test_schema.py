@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import re
+import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
+from servers import Server
+from storage.samples import query
+
 from .conftest import Command
+
+BUILT = {
+    "postgres": r"edition: postgres \(TimescaleDB is not installed on this server\)",
+    "apache": r"edition: apache \(TimescaleDB 2[.\d]+ (under the Apache licence|is too old.*)\)",
+    "community": r"edition: community \(TimescaleDB 2[.\d]+\)",
+}
 
 
 def test_up_and_down(
-    command: Command, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+    command: Command, empty_database_url: str, edition: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A deploy asks `schema status`: 1 means that there is work."""
     monkeypatch.setenv("OBSERVATORY_DATABASE_URL", empty_database_url)
@@ -25,8 +36,9 @@ def test_up_and_down(
     assert applied.code == 0
     lines = applied.out.splitlines()
     total = len(ids)
-    assert lines[:-1:2] == [f"{number}/{total} {id_}" for number, id_ in enumerate(ids, 1)]
-    assert all(re.fullmatch(r" +\d+\.\d\d s", line) for line in lines[1:-1:2])
+    assert lines[:-2:2] == [f"{number}/{total} {id_}" for number, id_ in enumerate(ids, 1)]
+    assert all(re.fullmatch(r" +\d+\.\d\d s", line) for line in lines[1:-2:2])
+    assert re.fullmatch(BUILT[edition], lines[-2])
     assert lines[-1] == f"{total} migrations applied"
     assert command("schema", "status").code == 0
     assert command("schema", "apply").out == "nothing to apply\n"
@@ -43,6 +55,43 @@ def test_up_and_down(
     with psycopg.connect(empty_database_url) as connection:
         row = connection.execute("SELECT to_regnamespace('observatory') IS NULL").fetchone()
     assert row == (True,)
+
+
+FORBIDDEN = """
+    CREATE FUNCTION public.forbid() RETURNS event_trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'not here' USING ERRCODE = 'insufficient_privilege'; END $$;
+    CREATE EVENT TRIGGER forbid ON ddl_command_start WHEN tag IN ('CREATE EXTENSION')
+    EXECUTE FUNCTION public.forbid()
+"""
+
+
+@pytest.mark.editions("community")
+@pytest.mark.parametrize("forbidden", [False, True])
+def test_the_edition_of_a_new_database(
+    command: Command, server: Server, *, forbidden: bool
+) -> None:
+    """Who has CREATE on the database gets all that the server can do; where a provider forbids the
+    extension, whoever gets less learns why, while a new database is easily thrown away.
+    """
+    role = f"builder_{secrets.token_hex(4)}"
+    url = server.create_empty()
+    query(
+        url,
+        f"CREATE ROLE {role} LOGIN; GRANT CREATE ON SCHEMA public TO {role};"
+        f"GRANT CREATE ON DATABASE {urlsplit(url).path[1:]} TO {role}",
+    )
+    if forbidden:
+        query(url, FORBIDDEN)
+    built = rf"postgres \(role {role} may not create the extension timescaledb\)"
+    apply = ("schema", "apply", "--database-url", url.replace("postgres@", f"{role}@"))
+    outcome = command(*apply)
+    again = command(*apply)
+    server.drop(url)
+    other = server.create_empty()
+    query(other, f"DROP ROLE {role}")
+    server.drop(other)
+    assert re.search(f"edition: {built}" if forbidden else BUILT["community"], outcome.out)
+    assert again.out == "nothing to apply\n"
 
 
 @pytest.mark.editions("postgres")
@@ -119,6 +168,7 @@ def test_a_rehearsal_and_a_plan(
         assert outcome.code == 0
         assert re.match(r"0001_schema: \d+\.\d\d s", outcome.out)
         assert outcome.out.endswith("nothing was changed\n")
+        assert ("rehearsed on the postgres edition" in outcome.out) == (not options)
     assert command("schema", "apply", "--in-place").code == 2
     pytest.importorskip("postgast")
     outcome = command("schema", "plan")

@@ -52,6 +52,8 @@ METRICS = """TABLE observatory.metrics (project_id text, metric_id text, name te
         ("VIEW observatory.traces AS SELECT 1 AS one", "observatory.traces"),
         ("TABLE observatory.llm_usage_15m (one integer)", "observatory.llm_usage_15m"),
         ("FUNCTION observatory.edition() RETURNS int RETURN 1", "observatory.edition()"),
+        ("TYPE observatory.traces AS (one integer)", "observatory.traces"),
+        ("TYPE observatory.llm_usage_15m AS ENUM ('one')", "observatory.llm_usage_15m"),
         (METRICS, "observatory.metrics"),
     ],
 )
@@ -69,6 +71,22 @@ def test_something_else_of_the_same_name(empty_database_url: str, theirs: str, n
     kind = theirs.split(" ", maxsplit=1)[0]
     execute(empty_database_url, f"ALTER {kind} {name} SET SCHEMA public")
     assert len(migrator.apply()) == len(IDS)
+
+
+@pytest.mark.parametrize("theirs", ["(project_id integer)", "ENUM ('one')"])
+def test_a_type_of_the_same_name(empty_database_url: str, theirs: str) -> None:
+    """PostgreSQL makes a type for each table, so a type is as much in the way."""
+    execute(
+        empty_database_url,
+        "CREATE SCHEMA observatory",
+        f"CREATE TYPE observatory.spans AS {theirs}",
+    )
+    said = r"^type observatory\.spans is there, .*0004_spans.*rename that type"
+    with pytest.raises(MigrationError, match=said):
+        Migrator(empty_database_url).apply()
+    assert Migrator(empty_database_url).status().of(State.PENDING) == IDS
+    execute(empty_database_url, "ALTER TYPE observatory.spans RENAME TO theirs")
+    assert len(Migrator(empty_database_url).apply()) == len(IDS)
 
 
 EVERYTHING = """
@@ -175,6 +193,64 @@ def test_a_role_that_may_not_create(server: Server, empty_database_url: str) -> 
         connection.execute(f"DROP ROLE {role}".encode())
         name = connection.info.dbname
     server.drop(empty_database_url.rpartition("/")[0] + f"/{name}")
+
+
+def test_another_role_on_a_database_that_has_an_owner(database_url: str) -> None:
+    """To hand the schema over, as an advice once was, locks its real owner out of the service."""
+    role = f"weak_{secrets.token_hex(4)}"
+    name = urlsplit(database_url).path[1:]
+    execute(
+        database_url,
+        f"CREATE ROLE {role} LOGIN",
+        f"GRANT CREATE ON DATABASE {name} TO {role}",
+        f"GRANT USAGE, CREATE ON SCHEMA public, observatory, observatory_private TO {role}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA public, observatory TO {role}",
+    )
+    weak = Migrator(database_url.replace("postgres@", f"{role}@"))
+    try:
+        for attempt in (
+            lambda: weak.reapply(IDS[-1]),
+            weak.baseline,
+            weak.promote,
+            weak.rollback,
+            weak.rehearse,
+        ):
+            with pytest.raises(MigrationError) as caught:
+                attempt()
+            assert str(caught.value) == (
+                f"role '{role}' may not change the schema: connect as postgres, which owns schema "
+                "observatory and schema observatory_private"
+            )
+        execute(database_url, f"GRANT postgres TO {role}")
+        assert weak.reapply(IDS[-1]).id == IDS[-1]
+    finally:
+        execute(database_url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+def test_an_owner_of_the_schemas_who_may_create_none(empty_database_url: str) -> None:
+    """A role to whom somebody gave two empty schemas is told what it lacks, before anything."""
+    role = f"few_{secrets.token_hex(4)}"
+    name = urlsplit(empty_database_url).path[1:]
+    execute(
+        empty_database_url,
+        f"CREATE ROLE {role} LOGIN",
+        f"CREATE SCHEMA observatory AUTHORIZATION {role}",
+        f"CREATE SCHEMA observatory_private AUTHORIZATION {role}",
+        f"GRANT CREATE ON SCHEMA public TO {role}",
+    )
+    theirs = Migrator(empty_database_url.replace("postgres@", f"{role}@"))
+    grant = f"GRANT CREATE ON DATABASE {name} TO {role}"
+    try:
+        before = query(empty_database_url, EVERYTHING)
+        with pytest.raises(MigrationError, match=f"owner of the database run {grant}$"):
+            theirs.apply()
+        assert query(empty_database_url, EVERYTHING) == before
+        execute(empty_database_url, grant)
+        assert len(theirs.apply()) == len(IDS)
+        execute(empty_database_url, grant.replace("GRANT", "REVOKE").replace(" TO ", " FROM "))
+        assert theirs.reapply(IDS[-1]).id == IDS[-1]
+    finally:
+        execute(empty_database_url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
 def test_a_role_that_may_not_even_look(database_url: str) -> None:

@@ -10,12 +10,15 @@ import pytest
 from observatory_store.errors import MigrationError
 from observatory_store.schema import Migrator, State
 from schema.catalogue import catalogue
+from schema.former import Formers
 from schema.test_migrations import FORWARD
 from schema.test_migrator import execute, folder, session
 from schema.test_rollback import SPANS
+from servers import Server
 
 __all__ = ["folder"]
 
+EDITIONS = ("postgres", "apache", "community")
 IDS = [path.stem for path in FORWARD]
 
 
@@ -89,6 +92,33 @@ def test_a_rehearsal_in_place(database_url: str, with_more: Path) -> None:
     assert (second.id, second.seconds) == ("0999_outside", None)
     assert catalogue(database_url) == before
     assert Migrator(database_url).status().of(State.PENDING) == []
+
+
+@pytest.mark.parametrize("built_for", EDITIONS)
+def test_a_rehearsal_is_of_the_edition_of_the_database(
+    server: Server, edition: str, built_for: str, tmp_path: Path, folder: Path
+) -> None:
+    """A server that came to offer more would otherwise have another schema rehearsed than runs."""
+    if EDITIONS.index(built_for) > EDITIONS.index(edition):
+        pytest.skip("the server cannot have built that")
+    (folder / "0998_checks.sql").write_text(
+        "DO $$ BEGIN\n"
+        f"ASSERT observatory.edition() = '{built_for}';\n"
+        "ASSERT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')"
+        f" = {built_for != 'postgres'};\n"
+        "ASSERT EXISTS (SELECT FROM pg_index WHERE indexrelid ="
+        f" to_regclass('observatory.spans_brin')) = {built_for == 'postgres'};\n"
+        "END $$;\n"
+    )
+    (folder / "0998_checks.rollback.sql").write_text("")
+    formers = Formers(server, tmp_path / "formers")
+    url = server.create_migrated() if built_for == edition else formers.create(built_for)
+    try:
+        steps = Migrator(url, folder=folder).rehearse()
+    finally:
+        server.drop(url)
+        formers.close()
+    assert [(one.id, one.edition) for one in steps] == [("0998_checks", built_for)]
 
 
 @pytest.mark.editions("postgres")

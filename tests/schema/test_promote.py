@@ -94,7 +94,11 @@ async def fill(url: str) -> None:
         await write(store, signals(1, spans=250, days=20))
         await write(store, signals(2, spans=50))
         await maintain(pool)
-        query(url, "UPDATE observatory.policies SET retention = '12 days' WHERE relation = 'spans'")
+        query(
+            url,
+            "UPDATE observatory.policies SET retention = '12 days'"
+            " WHERE relation IN ('spans', 'span_payloads')",
+        )
         await maintain(pool)
         await write(store, signals(2, spans=50))
         await write(store, signals(3, spans=50))

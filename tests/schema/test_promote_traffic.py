@@ -135,7 +135,7 @@ async def test_killed_in_each_phase(urls: list[str]) -> None:
                 query(
                     each,
                     "UPDATE observatory.policies SET retention = retention - interval '1 day'"
-                    " WHERE relation = 'spans'",
+                    " WHERE relation IN ('spans', 'span_payloads')",
                 )
                 await maintain(pool)
     assert facts(url) == facts(control)

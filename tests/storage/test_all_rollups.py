@@ -262,7 +262,8 @@ async def test_no_rollup_loses_what_its_spans_were(database_url: str, edition: s
         before = {name: values(rolled_up(database_url, name)) for name in names}
         query(
             database_url,
-            "UPDATE observatory.policies SET retention = '10 days' WHERE relation = 'spans'",
+            "UPDATE observatory.policies SET retention = '10 days'"
+            " WHERE relation IN ('spans', 'span_payloads')",
         )
         if edition == "community":
             query(database_url, "SELECT remove_retention_policy('observatory.spans')")

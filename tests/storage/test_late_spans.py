@@ -126,7 +126,9 @@ async def test_dropped_days_stand_in_every_rollup(database_url: str, edition: st
 async def drop_before(url: str, edition: str, pool: Pool, *, days: int) -> None:
     """Keep spans for this number of days, and drop those that are older."""
     query(
-        url, f"UPDATE observatory.policies SET retention = '{days} days' WHERE relation = 'spans'"
+        url,
+        f"UPDATE observatory.policies SET retention = '{days} days'"
+        " WHERE relation IN ('spans', 'span_payloads')",
     )
     if edition == "community":
         run_jobs(url, "policy_retention", "spans")

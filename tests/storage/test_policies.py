@@ -7,12 +7,19 @@ import secrets
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from observatory_store import Payload, Store
 from observatory_store.database import open_pool
-from observatory_store.errors import InvalidInputError, NotFoundError, PermissionDeniedError
+from observatory_store.errors import (
+    InvalidInputError,
+    MigrationError,
+    NotFoundError,
+    PermissionDeniedError,
+)
 from observatory_store.maintenance import Policies, Rollups, maintain
+from observatory_store.schema import Migrator
 from storage.samples import USAGE, log, now, query, span
 from storage.test_late_spans import run_jobs
 from storage.test_rollup_policies import CONFLICTS, JOBS_DISAGREE, REACH_PAST_THEIR_SOURCE
@@ -172,23 +179,38 @@ async def test_a_dry_run_changes_nothing(database_url: str) -> None:
 
 
 REFUSED = [
-    ("spans", "retention", timedelta(0), "retention of spans may be 1d to 36500d, or never"),
-    ("spans", "retention", -DAY, "retention of spans may be 1d"),
-    ("spans", "retention", timedelta(hours=23), "retention of spans may be 1d"),
-    ("spans", "retention", 36501 * DAY, "may be 1d to 36500d"),
-    ("spans", "retention", timedelta.max, "may be 1d to 36500d"),
-    ("spans", "columnstore_after", timedelta(0), "columnstore_after of spans may be 1d"),
-    ("trace_days", "columnstore_after", 9 * DAY, "columnstore_after of trace_days may be never"),
-    ("spans", "chunk_interval", None, "chunk_interval of spans may be 1d to 36500d, in whole days"),
-    ("spans", "chunk_interval", timedelta(hours=36), "in whole days"),
-    ("spans", "complete_from", DAY, "spans has no 'complete_from': choose retention, columnstore"),
+    ("spans", "retention", timedelta(0), "retention of spans must be at least 1 day, or never"),
+    ("spans", "retention", -DAY, "retention of spans must be at least 1 day"),
+    ("spans", "retention", timedelta(hours=23), "retention of spans must be at least 1 day"),
+    ("spans", "retention", 36501 * DAY, "spans must be at most 36500 days, not 36501 days"),
+    ("spans", "retention", timedelta.max, "must be at most 36500 days"),
+    (
+        "spans",
+        "columnstore_after",
+        timedelta(0),
+        "columnstore_after of spans must be at least 1 day",
+    ),
+    ("trace_days", "columnstore_after", 9 * DAY, "columnstore_after of trace_days must be never"),
+    ("spans", "chunk_interval", None, "chunk_interval of spans must be 1 to 36500 whole days"),
+    ("spans", "chunk_interval", timedelta(hours=36), "whole days, not 1 day 12:00:00"),
+    (
+        "spans",
+        "complete_from",
+        DAY,
+        "policies have no 'complete_from': choose retention, columnstore",
+    ),
     ("spans", "retention = NULL; --", DAY, "choose retention, columnstore_after, chunk_interval"),
     ("span_payloads", "retention", 91 * DAY, r"span_payloads \(91 days\) must not be kept longer"),
     ("span_payloads", "retention", None, r"\(for ever\) must not be kept longer than spans \(90"),
-    ("spans", "retention", 29 * DAY, "as a payload is read with its span; set that of span_pay"),
-    ("spans", "retention", 91 * DAY, "set that of trace_days first"),
-    ("trace_days", "retention", 89 * DAY, "set that of spans first"),
-    ("llm_usage_15m", "retention", 60 * DAY, "retention of llm_usage_15m: llm_usage_15m must be"),
+    ("spans", "retention", 29 * DAY, "as a payload is read with its span: shorten the first"),
+    (
+        "spans",
+        "retention",
+        91 * DAY,
+        r"spans \(91 days\) must not be kept longer than trace_days \(90",
+    ),
+    ("trace_days", "retention", 89 * DAY, r"than trace_days \(89 days\), as the spans of a trace"),
+    ("llm_usage_15m", "retention", 60 * DAY, "^llm_usage_15m must be kept as long as spans"),
 ]
 
 
@@ -207,6 +229,67 @@ async def test_what_is_refused(database_url: str) -> None:
             with pytest.raises((NotFoundError, InvalidInputError), match="relation"):
                 await Policies(pool).expiring(relation, 40 * DAY)
     assert query(database_url, AGES) == before
+
+
+RAW = [
+    (
+        "retention = '14 days' WHERE relation = 'trace_days'",
+        ["spans (90 days) must not be kept lo"],
+    ),
+    (
+        "retention = '29 days' WHERE relation = 'spans'",
+        ["span_payloads (30 days) must not be kept"],
+    ),
+    ("retention = NULL WHERE relation = 'span_payloads'", ["span_payloads (for ever) must not be"]),
+    (
+        "columnstore_after = '9 days', retention = '80 days' WHERE relation = 'trace_days'",
+        [
+            "columnstore_after of trace_days must be never",
+            "; spans (90 days) must not be kept longer",
+        ],
+    ),
+    ("retention = '110 years' WHERE relation = 'logs'", ["logs must be at most 36500 days"]),
+    (
+        "columnstore_after = '110 years' WHERE relation = 'logs'",
+        ["columnstore_after of logs must be at most 36500 days"],
+    ),
+    (
+        "chunk_interval = NULL WHERE relation = 'logs'",
+        ["chunk_interval of logs must be 1 to 36500"],
+    ),
+    ("chunk_interval = '12 hours' WHERE relation = 'logs'", ["whole days, not 12:00:00"]),
+]
+
+
+def test_sql_refuses_what_the_command_does(database_url: str) -> None:
+    """Who updates the table by hand would otherwise keep spans that no trace finds."""
+    before = query(database_url, AGES)
+    for change, reasons in RAW:
+        with pytest.raises(psycopg.errors.CheckViolation) as caught:
+            query(database_url, f"UPDATE observatory.policies SET {change}")
+        assert [reason for reason in reasons if reason not in str(caught.value)] == []
+    assert query(database_url, AGES) == before
+
+
+async def test_a_conflict_that_is_there_is_named_and_hinders_no_upkeep(database_url: str) -> None:
+    """Whoever changes another policy is told whose is wrong; `maintain` goes on."""
+    by_stealth = (
+        "ALTER TABLE observatory.policies {0} TRIGGER follow_policies;"
+        "UPDATE observatory.policies SET retention = '60 days' WHERE relation = 'llm_usage_15m';"
+        "ALTER TABLE observatory.policies {1} TRIGGER follow_policies"
+    )
+    await stored(database_url, 1, 40)
+    query(database_url, by_stealth.format("DISABLE", "ENABLE"))
+    said = "^llm_usage_15m must be kept as long as spans"
+    async with open_pool(database_url) as pool:
+        with pytest.raises(InvalidInputError, match=said):
+            await Policies(pool).set("logs", "retention", 10 * DAY)
+        await maintain(pool)
+        with pytest.raises(MigrationError, match="policies: llm_usage_15m must be kept as long as"):
+            Migrator(database_url).reapply("0019")
+        await Policies(pool).set("llm_usage_15m", "retention", 90 * DAY)
+        await Policies(pool).set("logs", "retention", 10 * DAY)
+    assert Migrator(database_url).reapply("0019").id == "0019_policies"
 
 
 async def test_sets_at_once_leave_what_goes_together(database_url: str) -> None:

@@ -419,7 +419,8 @@ def drop_old(url: str, edition: str, *, days: int) -> None:
     """Have spans older than that dropped, by the retention or by the next `maintain`."""
     query(
         url,
-        f"UPDATE observatory.policies SET retention = '{days} days' WHERE relation = 'spans'",
+        f"UPDATE observatory.policies SET retention = '{days} days'"
+        " WHERE relation IN ('spans', 'span_payloads')",
     )
     if edition == "community":
         query(url, "SELECT remove_retention_policy('observatory.spans')")

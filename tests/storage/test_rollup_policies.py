@@ -82,7 +82,7 @@ def test_a_source_that_is_kept_too_briefly(
     """What is counted from it would lack spans that come later, and nothing would say so."""
     with pytest.raises(psycopg.errors.CheckViolation, match=reason):
         set_retention(database_url, value, relation)
-    set_retention(database_url, "NULL", "spans", *sources(database_url))
+    set_retention(database_url, "NULL", "spans", "trace_days", *sources(database_url))
     assert query(database_url, CONFLICTS) == []
 
 
@@ -95,12 +95,13 @@ def test_a_retention_that_leaves_a_refresh_no_room(
     database_url: str, relation: str, days: int, least: int
 ) -> None:
     """It is refused with the least that would do, and that is taken."""
+    with_it = ["spans", "span_payloads"] if relation == "spans" else [relation]
     with pytest.raises(
         psycopg.errors.CheckViolation, match=f"{relation} must be kept at least {least} days, not"
     ):
-        set_retention(database_url, f"'{days} days'", relation)
+        set_retention(database_url, f"'{days} days'", *with_it)
     assert query(database_url, REACH_PAST_THEIR_SOURCE) == []
-    set_retention(database_url, f"'{least} days'", relation)
+    set_retention(database_url, f"'{least} days'", *with_it)
     assert query(database_url, REACH_PAST_THEIR_SOURCE) == []
 
 
@@ -123,8 +124,9 @@ async def test_no_change_of_retention_wipes_a_rollup(database_url: str) -> None:
         check_all(database_url)
         before = snapshot(database_url, MIDNIGHT - 40 * DAY, cut)
     for number, value in enumerate(("'5 days'", "'60 days'", "NULL")):
-        relations = ["spans", *sources(database_url)] if value == "NULL" else ["spans"]
-        set_retention(database_url, value, *relations)
+        longer = ["trace_days", *sources(database_url)] if value == "NULL" else []
+        shorter = ["span_payloads"] if number == 0 else []
+        set_retention(database_url, value, "spans", *shorter, *longer)
         assert query(database_url, REACH_PAST_THEIR_SOURCE) == []
         assert query(database_url, JOBS_DISAGREE) == []
         run_jobs(database_url, "policy_retention", "spans", least=int(value != "NULL"))

@@ -161,7 +161,9 @@ async def test_usage_outlives_its_spans(database_url: str, edition: str) -> None
 
 def _shorten_retention(url: str, edition: str, *, days: int) -> None:
     query(
-        url, f"UPDATE observatory.policies SET retention = '{days} days' WHERE relation = 'spans'"
+        url,
+        f"UPDATE observatory.policies SET retention = '{days} days'"
+        " WHERE relation IN ('spans', 'span_payloads')",
     )
     if edition == "community":
         query(url, "SELECT remove_retention_policy('observatory.spans')")

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from observatory_store.database import Pool, open_pool, translate_failures
-from observatory_store.errors import InvalidInputError
+from observatory_store.database import Pool, lacks_right, open_pool, translate_failures
+from observatory_store.errors import DatabaseFaultError, InvalidInputError, ObservatoryError
 from observatory_store.pricing import GenAIPrices
 from observatory_store.settings import Settings
 from observatory_store.store import Store
@@ -46,15 +46,17 @@ async def open_database(
     settings = read_settings(
         database_url=database_url, statement_timeout_seconds=statement_timeout_seconds
     )
-    with translate_failures():
-        async with open_pool(
-            settings.database_url.get_secret_value(),
-            max_size=settings.pool_size,
-            statement_timeout_seconds=settings.statement_timeout_seconds,
-            lock_timeout_seconds=settings.lock_timeout_seconds,
-            application_name=APPLICATION_NAME,
-        ) as pool:
-            yield pool
+    url = settings.database_url.get_secret_value()
+    async with _role_named(url):
+        with translate_failures():
+            async with open_pool(
+                url,
+                max_size=settings.pool_size,
+                statement_timeout_seconds=settings.statement_timeout_seconds,
+                lock_timeout_seconds=settings.lock_timeout_seconds,
+                application_name=APPLICATION_NAME,
+            ) as pool:
+                yield pool
 
 
 @asynccontextmanager
@@ -67,14 +69,34 @@ async def open_store(database_url: str | None, project: str) -> AsyncIterator[St
 
     """
     settings = read_settings(database_url=database_url)
-    async with Store.open(
-        settings.database_url.get_secret_value(),
-        project=project,
-        # Nothing is written that would need the table's prices.
-        pricer=GenAIPrices(),
-        # A gateway's spool is none of ours to replay.
-        spool_dir="",
-        statement_timeout_seconds=settings.statement_timeout_seconds,
-        lock_timeout_seconds=settings.lock_timeout_seconds,
-    ) as store:
+    url = settings.database_url.get_secret_value()
+    async with (
+        _role_named(url),
+        Store.open(
+            url,
+            project=project,
+            # Nothing is written that would need the table's prices.
+            pricer=GenAIPrices(),
+            # A gateway's spool is none of ours to replay.
+            spool_dir="",
+            statement_timeout_seconds=settings.statement_timeout_seconds,
+            lock_timeout_seconds=settings.lock_timeout_seconds,
+        ) as store,
+    ):
         yield store
+
+
+@asynccontextmanager
+async def _role_named(url: str) -> AsyncIterator[None]:
+    """Have an error of a right that is missing say whose: the server does not."""
+    try:
+        yield
+    except DatabaseFaultError as error:
+        if not lacks_right(error):
+            raise
+        try:
+            async with open_pool(url, max_size=1, application_name=APPLICATION_NAME) as pool:
+                role = await pool.fetchval("SELECT current_user")
+        except (ObservatoryError, OSError):
+            raise error from error.__cause__
+        raise DatabaseFaultError(f"role {role!r}: {error}") from error.__cause__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from observatory_store.database import Pool
 from observatory_store.errors import InvalidInputError
 from observatory_store.maintenance.expiry import Expiry
 from observatory_store.maintenance.policies import Policies, Policy, PolicyChange
-from observatory_store.maintenance.policy_rules import KEYS
+from observatory_store.maintenance.policy_rules import KEYS, LONGEST
 from observatory_store.maintenance.statistics import JobState
 
 verbs = typer.Typer(help="Show and change how long each relation is kept.", no_args_is_help=True)
@@ -76,9 +77,11 @@ def _parse(relation: str, key: str, value: str) -> timedelta | None:
     try:
         return parse_duration(value)
     except InvalidInputError:
-        raise InvalidInputError(
-            f"{key} of {relation} cannot be {value!r}: write 30d, 12h or 4w, or {NEVER}"
-        ) from None
+        if re.fullmatch(r"\d+[smhdw]", value):
+            said = f"must be at most {LONGEST.days} days, not {value}"
+        else:
+            said = f"cannot be {value!r}: write 30d, 12h or 4w, or {NEVER}"
+        raise InvalidInputError(f"{key} of {relation} {said}") from None
 
 
 def written(age: timedelta | None) -> str:

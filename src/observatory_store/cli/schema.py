@@ -88,7 +88,11 @@ def apply(
     if dry_run:
         _print_rehearsal(migrator(database_url).rehearse(to=to, in_place=in_place))
         return
-    applied = migrator(database_url).apply(to=to, progress=typer.echo)
+    found = migrator(database_url)
+    is_new = found.status().edition is None
+    applied = found.apply(to=to, progress=typer.echo)
+    if is_new and applied:
+        typer.echo(f"edition: {found.explain_edition()}")
     typer.echo(f"{_counted(len(applied))} applied" if applied else "nothing to apply")
 
 
@@ -278,6 +282,11 @@ def _print_rehearsal(steps: list[RehearsedStep]) -> None:
             continue
         locks = "; ".join(f"{lock} on {name}" for name, lock in item.locks.items())
         typer.echo(f"{item.id}: {item.seconds:.2f} s" + (f", {locks}" if locks else ""))
+    if steps and steps[0].edition:
+        typer.echo(
+            f"rehearsed on the {steps[0].edition} edition, in a scratch database that was built "
+            "from this package's files"
+        )
     typer.echo("nothing was changed" if steps else "nothing to apply")
 
 

@@ -1,6 +1,6 @@
 """Connections to PostgreSQL: the URL, the pool, and what its errors mean."""
 
-from observatory_store.database.failures import is_fault, translate_failures
+from observatory_store.database.failures import is_fault, lacks_right, translate_failures
 from observatory_store.database.pool import Connection, Pool, open_pool
 from observatory_store.database.url import (
     for_asyncpg,
@@ -17,6 +17,7 @@ __all__ = [
     "for_psycopg",
     "for_yoyo",
     "is_fault",
+    "lacks_right",
     "open_pool",
     "redacted",
     "translate_failures",

@@ -55,13 +55,19 @@ def is_fault(error: BaseException) -> bool:
     return isinstance(error, _FAULTS) and not isinstance(error, _AWAY)
 
 
+def lacks_right(error: BaseException) -> bool:
+    """Tell whether this package's error is one of a role that may not do what it was to do."""
+    return isinstance(error.__cause__, asyncpg.InsufficientPrivilegeError)
+
+
 @contextmanager
 def translate_failures() -> Iterator[None]:
     """Raise :class:`UnavailableError` for what the driver raises when the database cannot serve.
 
     Raises:
         SchemaNotAppliedError: a table, column or function of ours is not there.
-        DatabaseFaultError: the server fails at this, and perhaps at nothing else.
+        DatabaseFaultError: the server fails at this, and perhaps at nothing else; or the role
+            lacks a right.
         UnavailableError: the server is away, starting, stopping, read-only, full or too busy.
 
     """
@@ -75,4 +81,9 @@ def translate_failures() -> Iterator[None]:
     except (*_AWAY, *_FAULTS) as error:
         reason = str(error) or type(error).__name__
         kind = DatabaseFaultError if is_fault(error) else UnavailableError
+        if isinstance(error, asyncpg.InsufficientPrivilegeError):
+            raise kind(
+                f"{reason}: connect as the role that applied the migrations, or grant this one "
+                "what it lacks"
+            ) from error
         raise kind(f"the database cannot take this now: {reason}") from error

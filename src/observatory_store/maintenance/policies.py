@@ -13,16 +13,12 @@ import msgspec
 from observatory_store.database import Connection, Pool, translate_failures
 from observatory_store.errors import InvalidInputError, NotFoundError, PermissionDeniedError
 from observatory_store.maintenance.expiry import Expiry, expiring
-from observatory_store.maintenance.policy_rules import (
-    PolicyKey,
-    allowed,
-    check_together,
-    effect,
-)
+from observatory_store.maintenance.policy_rules import PolicyKey, effect, known_key
 from observatory_store.maintenance.statistics import JobState, read_jobs
 from observatory_store.sql import load
 
 _SQL = load("maintenance")
+_CONFLICTS = "policy_conflicts"
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +97,7 @@ class Policies:
             PermissionDeniedError: the role may not change them.
 
         """
-        found = allowed(relation, key, value)
+        found = known_key(key)
         with _explained(f"set {found} of {relation}", relation, found):
             async with self._pool.acquire() as connection:
                 transaction = connection.transaction()
@@ -145,8 +141,6 @@ async def _set(
     edition: str = await connection.fetchval(_SQL["edition"])
     before: timedelta | None = row[key]
     if value != before:
-        if key == "retention":
-            check_together({one["relation"]: one["retention"] for one in rows}, relation, value)
         await connection.execute(_SQL[f"set_{key}"], relation, value)
     if key == "chunk_interval":
         # Even if it is what the policy says: the hypertable may have been given another.
@@ -184,5 +178,10 @@ def _explained(
                     f"this role may not {action} ({error}): connect as the one that applied the "
                     "migrations"
                 ) from error
+    except asyncpg.CheckViolationError as error:
+        if error.constraint_name == _CONFLICTS:
+            # Perhaps of others, which were in conflict before.
+            raise InvalidInputError(str(error)) from error
+        raise InvalidInputError(f"{key} of {relation} must be at least 1 day, or never") from error
     except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as error:
         raise InvalidInputError(f"{key} of {relation}: {error}") from error

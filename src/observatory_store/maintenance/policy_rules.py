@@ -1,4 +1,4 @@
-"""What the policies of a relation may be, and what a change of them does."""
+"""What a policy is about, and what a change of it does; the database tells what it may be."""
 
 from __future__ import annotations
 
@@ -10,15 +10,7 @@ from observatory_store.errors import InvalidInputError
 
 PolicyKey: TypeAlias = Literal["retention", "columnstore_after", "chunk_interval"]
 KEYS: Final[tuple[PolicyKey, ...]] = get_args(PolicyKey)
-
-_DAY = timedelta(days=1)
-_MOST = 36_500 * _DAY
-_NEVER_COLUMNAR = "trace_days"
-_KEPT_NO_LONGER: Final = (
-    ("span_payloads", "spans", "a payload is read with its span"),
-    ("spans", "trace_days", "the spans of a trace are found by its days"),
-)
-"""The first is of no use without the second."""
+LONGEST: Final = timedelta(days=36_500)
 
 _SEARCHED = ("span_payloads", "logs")
 _COMMUNITY_ONLY = "has no effect until the database is of the community edition: schema promote"
@@ -36,48 +28,17 @@ _EFFECTS: Final[Mapping[tuple[PolicyKey, str], str]] = {
 }
 
 
-def allowed(relation: str, key: str, value: timedelta | None) -> PolicyKey:
-    """Return the key, if the relation may have this value of it, whatever the other policies are.
+def known_key(key: str) -> PolicyKey:
+    """Return the key.
 
     Raises:
-        InvalidInputError: it may not; the message says what is allowed.
+        InvalidInputError: policies have no such key.
 
     """
     for known in KEYS:
         if known == key:
-            break
-    else:
-        raise InvalidInputError(f"{relation} has no {key!r}: choose {', '.join(KEYS)}")
-    within = value is None or _DAY <= value <= _MOST
-    if known == "chunk_interval":
-        # What is dropped goes by whole days, and a day of which a part is gone must not be counted.
-        if value is None or not within or value % _DAY:
-            raise _refused(relation, known, f"1d to {_MOST.days}d, in whole days")
-    elif relation == _NEVER_COLUMNAR and known == "columnstore_after":
-        if value is not None:
-            raise _refused(relation, known, "never, as its rows change with every late span")
-    elif not within:
-        raise _refused(relation, known, f"1d to {_MOST.days}d, or never")
-    return known
-
-
-def check_together(
-    retentions: Mapping[str, timedelta | None], changed: str, value: timedelta | None
-) -> None:
-    """Check a new retention against those of the relations that it is used with.
-
-    Raises:
-        InvalidInputError: one would be kept longer than what it is of no use without.
-
-    """
-    after = {**retentions, changed: value}
-    for short, long, why in _KEPT_NO_LONGER:
-        if changed in {short, long} and _is_longer(after[short], after[long]):
-            other = long if changed == short else short
-            raise InvalidInputError(
-                f"retention of {changed}: {short} ({_text(after[short])}) must not be kept longer "
-                f"than {long} ({_text(after[long])}), as {why}; set that of {other} first"
-            )
+            return known
+    raise InvalidInputError(f"policies have no {key!r}: choose {', '.join(KEYS)}")
 
 
 def effect(
@@ -91,15 +52,3 @@ def effect(
         columns = f"{_EFFECTS[key, edition]}; " if edition == "community" else ""
         return f"{columns}maintain keeps {words} indexed"
     return _EFFECTS[key, edition]
-
-
-def _is_longer(one: timedelta | None, other: timedelta | None) -> bool:
-    return other is not None and (one is None or one > other)
-
-
-def _text(age: timedelta | None) -> str:
-    return "for ever" if age is None else f"{age / _DAY:g} days"
-
-
-def _refused(relation: str, key: PolicyKey, values: str) -> InvalidInputError:
-    return InvalidInputError(f"{key} of {relation} may be {values}")

@@ -9,6 +9,7 @@ import msgspec
 
 from observatory_store.schema import preflight, promotion
 from observatory_store.schema.connection import connect
+from observatory_store.schema.edition import explain_edition
 from observatory_store.schema.lock import Holder, read_holders
 from observatory_store.schema.losses import Loss, find_losses
 from observatory_store.schema.plan import PlannedStatement, make_plan
@@ -49,6 +50,11 @@ class Inspector:
         """Return where the schema stands. Writes nothing, so a standby may be asked."""
         with connect(self._url, "status", reads_only=True) as connection:
             return read_status(connection, self._migrations)
+
+    def explain_edition(self) -> str:
+        """Return the edition that the database was just built for, with the reason."""
+        with connect(self._url, "status", reads_only=True) as connection:
+            return explain_edition(connection)
 
     def plan(self) -> list[PlannedStatement]:
         """Return what ``apply`` would run, whom it would keep waiting and why. Writes nothing.

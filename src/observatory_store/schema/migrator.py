@@ -97,8 +97,8 @@ class Migrator(Inspector):
         Args:
             to: the last migration to run; all if it is not given.
             in_place: in a transaction on the database itself that is rolled back; otherwise in a
-                scratch database beside it, which gets the applied migrations first, and where
-                those that are pending are also undone and applied again.
+                scratch database beside it, of the same edition, which gets the applied migrations
+                first, and where those that are pending are also undone and applied again.
 
         Raises:
             InvalidInputError: there is no migration ``to``.
@@ -118,21 +118,30 @@ class Migrator(Inspector):
                 )
             name = rehearsal.create_scratch(connection)
             try:
-                return self._rehearse_in(name, pending)
+                return self._rehearse_in(name, pending, read_status(connection, self._migrations))
             finally:
                 rehearsal.drop_scratch(connection, name)
 
-    def _rehearse_in(self, database: str, pending: list[Migration]) -> list[RehearsedStep]:
+    def _rehearse_in(
+        self, database: str, pending: list[Migration], real: SchemaStatus
+    ) -> list[RehearsedStep]:
         scratch = Migrator(
             with_database(self._url, database), folder=self._folder, patience=self._patience
         )
         if first := self._migrations.index(pending[0]):
+            rehearsal.match_extension(scratch._url, real)
+            scratch.apply(to=self._migrations[0].id)
+            rehearsal.match_edition(scratch._url, real)
             scratch.apply(to=self._migrations[first - 1].id)
         steps = scratch.apply(to=pending[-1].id)
         if all(migration.reversible for migration in pending):
             scratch.rollback(steps=len(pending))
             scratch.apply(to=pending[-1].id)
-        return [RehearsedStep(id=one.id, seconds=one.seconds, locks={}) for one in steps]
+        edition = scratch.status().edition
+        return [
+            RehearsedStep(id=one.id, seconds=one.seconds, locks={}, edition=edition)
+            for one in steps
+        ]
 
     def rollback(
         self,

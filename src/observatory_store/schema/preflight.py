@@ -52,10 +52,12 @@ def check_rights(connection: Connection) -> None:
             "this server takes no writes (a standby, or default_transaction_read_only): use the "
             "URL of the primary"
         )
+    if owned := one(connection, _OWNED_BY_ANOTHER):
+        raise MigrationError(f"role {connection.info.user!r} may not change the schema: {owned}")
     if lacking := one(connection, _LACKING):
         raise MigrationError(
             f"role {connection.info.user!r} may not create what the schema needs: have the owner "
-            f"run {lacking}"
+            f"of the database run {lacking}"
         )
 
 
@@ -79,6 +81,11 @@ def check_tables(
                     [table],
                 ).fetchall()
             }
+            if one(connection, _IS_ONLY_A_TYPE, table):
+                raise MigrationError(
+                    f"type {table} is there, and {migration.id} creates a table of that name. "
+                    "Nothing was changed: rename that type"
+                )
             if missing := [column for column in columns if column not in present]:
                 if one(connection, "SELECT to_regclass(%s) IS NOT NULL", table):
                     raise MigrationError(
@@ -124,22 +131,41 @@ _FOUND = """
     JOIN pg_namespace AS n ON n.oid = relnamespace
     WHERE nspname IN ('observatory', 'observatory_private') AND relkind NOT IN ('i', 'I', 't', 'c')
     UNION ALL
+    SELECT format('%I.%I', nspname, typname)
+    FROM pg_type AS t
+    JOIN pg_namespace AS n ON n.oid = typnamespace
+    WHERE nspname IN ('observatory', 'observatory_private')
+    UNION ALL
     SELECT p.oid::regprocedure::text
     FROM pg_proc AS p
     JOIN pg_namespace AS n ON n.oid = pronamespace
     WHERE nspname IN ('observatory', 'observatory_private')
 """
+_IS_ONLY_A_TYPE = """
+    SELECT EXISTS (
+        SELECT
+        FROM pg_type AS t
+        LEFT JOIN pg_class AS c ON c.oid = typrelid
+        WHERE t.oid = to_regtype(%s) AND coalesce(relkind = 'c', true))
+"""
+_OWNED_BY_ANOTHER = """
+    SELECT string_agg(
+        format('connect as %I, which owns schema %s', owner, schemas), '; ' ORDER BY owner)
+    FROM (
+        SELECT pg_get_userbyid(nspowner), string_agg(nspname, ' and schema ' ORDER BY nspname)
+        FROM pg_namespace
+        WHERE nspname IN ('observatory', 'observatory_private')
+            AND NOT pg_has_role(nspowner, 'USAGE')
+        GROUP BY nspowner
+    ) AS owned (owner, schemas)
+"""
+# The first migration says CREATE SCHEMA, which takes the right even where the schemas are there.
 _LACKING = """
     SELECT string_agg(grant_, '; ')
     FROM (
         SELECT format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user)
-        WHERE to_regnamespace('observatory') IS NULL
+        WHERE to_regclass('observatory.installation') IS NULL
             AND NOT has_database_privilege(current_database(), 'CREATE')
-        UNION ALL
-        SELECT format('ALTER SCHEMA %I OWNER TO %I', nspname, current_user)
-        FROM pg_namespace
-        WHERE nspname IN ('observatory', 'observatory_private')
-            AND NOT has_schema_privilege(oid, 'CREATE')
         UNION ALL
         SELECT format('GRANT CREATE ON SCHEMA %I TO %I', current_schema(), current_user)
         WHERE to_regclass('_yoyo_migration') IS NULL

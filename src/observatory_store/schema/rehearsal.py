@@ -10,10 +10,15 @@ import msgspec
 from psycopg import sql
 
 from observatory_store.errors import MigrationError
-from observatory_store.schema.connection import Connection, explained
+from observatory_store.schema.connection import Connection, connect, explained, one
 from observatory_store.schema.source import Migration
+from observatory_store.schema.status import SchemaStatus
 
 _STATEMENT_TIMEOUT = "10s"
+_IS_INSTALLABLE = """
+    SELECT EXISTS (
+        SELECT FROM pg_available_extension_versions WHERE name = 'timescaledb' AND version = %s)
+"""
 
 
 class RehearsedStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +29,8 @@ class RehearsedStep(msgspec.Struct, frozen=True, kw_only=True):
     """None if it could not be included, with all that come after it."""
     locks: dict[str, str]
     """The strongest lock of each relation of ours that was there before, if it stops anybody."""
+    edition: str | None = None
+    """The edition of the scratch database; None in place."""
 
 
 def rehearse_in_place(
@@ -82,6 +89,34 @@ def create_scratch(connection: Connection) -> str:
             f"{error}: ALTER ROLE {connection.info.user} CREATEDB, or rehearse --in-place"
         ) from error
     return name
+
+
+def match_extension(scratch_url: str, real: SchemaStatus) -> None:
+    """Create the extension in the real database's version, if the server still installs that.
+
+    Raises:
+        MigrationError: the role may not create it.
+
+    """
+    with connect(scratch_url, "rehearse") as connection:
+        if one(connection, _IS_INSTALLABLE, real.timescaledb):
+            connection.execute(
+                sql.SQL("CREATE EXTENSION IF NOT EXISTS timescaledb VERSION {}").format(
+                    sql.Literal(real.timescaledb)
+                )
+            )
+
+
+def match_edition(scratch_url: str, real: SchemaStatus) -> None:
+    """Have what follows the first migration build what it would in the real database.
+
+    The first migration goes by the server, which may have come to offer more since it ran there.
+    """
+    with connect(scratch_url, "rehearse") as connection:
+        if real.edition is not None:
+            connection.execute("UPDATE observatory.installation SET edition = %s", [real.edition])
+        if real.timescaledb is None:
+            connection.execute("DROP EXTENSION IF EXISTS timescaledb")
 
 
 def drop_scratch(connection: Connection, name: str) -> None:
