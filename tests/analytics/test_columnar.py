@@ -31,8 +31,12 @@ async def test_rows_as_tables(database_url: str) -> None:
         latency = (await store.analytics.latency(start, end, histogram=True)).to_arrow()
         assert latency.to_pylist()[0]["histogram"][0]["requests"] == 1
         assert (await store.analytics.errors(start, end)).to_arrow().num_rows == 0
-        compared = (await store.analytics.compare(start, end)).to_arrow()
-        assert compared.to_pylist()[0]["now"]["cost_usd"] == cost
+        compared = (await store.analytics.compare(start, end, group_by=["model"])).to_arrow()
+        (row,) = compared.to_pylist()
+        assert (row["model"], row["cost_usd"], row["cost_usd_before"]) == ("gpt-4o", cost, 0)
+        assert (row["cost_change"], row["cost_change_usd"]) == (None, cost)
+        nothing = await store.analytics.compare(start, end, model="none")
+        assert nothing.to_arrow().schema == compared.schema
         pytest.importorskip("polars")
         assert rows.to_polars()["cost_usd"].to_list() == [cost]
         pytest.importorskip("pandas")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import asyncio
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,10 +18,13 @@ from observatory_store.repositories.analytics.comparison import check_covered
 from observatory_store.repositories.analytics.families import USAGE, serving
 from observatory_store.repositories.analytics.forecast import extrapolate
 from observatory_store.repositories.analytics.intervals import starts
+from observatory_store.repositories.analytics.latency import together
 from observatory_store.repositories.analytics.plan import make_plan
+from observatory_store.repositories.analytics.sessions import SessionFilter
 from storage.samples import now, query, span
 
 DAY = timedelta(days=1)
+MONDAY = date(2026, 11, 2)
 ZONES = [
     ("America/New_York", datetime(2026, 11, 1), datetime(2026, 11, 15)),  # noqa: DTZ001
     ("America/New_York", datetime(2026, 3, 7, 5), datetime(2026, 3, 20)),  # noqa: DTZ001
@@ -60,6 +64,58 @@ async def test_arguments_of_other_questions_are_no_filters(database_url: str, na
         for question, range_ in asked.items():
             with pytest.raises(InvalidInputError, match=f"'{name}' is no filter"):
                 await getattr(store.analytics, question)(*range_, **given)
+
+
+WRONG_TYPES: tuple[tuple[str, str, str, tuple[object, ...]], ...] = (
+    ("usage", "model", "model: give a text", (5, [None], [["m"]], b"m")),
+    ("usage", "group_by", "group_by: give a text", (None, 1, [1], [[]])),
+    ("usage", "tz", "tz: .* is no IANA time zone", (None, 1, [])),
+    ("usage", "interval", "interval: .* is none of 1m", (1, [])),
+    ("usage", "start", "start: give a datetime", (None, "7d", MONDAY)),
+    ("latency", "end", "end: give a datetime", (0, MONDAY)),
+    ("latency", "quantiles", "quantile: ", (0.5, "0.5", ["0.5"], None)),
+    ("errors", "limit", "limit must be a whole number", (None, 1.5, "5")),
+    ("compare", "before", "before: give a datetime", ("7d", MONDAY)),
+    ("forecast", "days", "days: give a whole number", (1.5, "7", None)),
+    ("forecast", "history_days", "history_days: give a whole number", (7.0,)),
+    ("forecast", "confidence", "confidence: give a number", ("1", None)),
+    ("forecast", "at", "at: give a datetime", (MONDAY,)),
+    ("forecast", "tz", "tz: .* is no IANA time zone", (None,)),
+)
+
+
+@pytest.mark.editions("postgres")
+async def test_arguments_of_other_types(database_url: str) -> None:
+    """The message names the argument and what it may be, as for any other that is refused."""
+    async with Store.open(database_url) as store:
+        for question, name, said, many in WRONG_TYPES:
+            range_ = {} if question == "forecast" else {"start": now() - DAY, "end": now()}
+            for bad in many:
+                with pytest.raises(InvalidInputError, match=f"^{said}"):
+                    await getattr(store.analytics, question)(**{**range_, name: bad})
+        where = SessionFilter(user=5)  # type: ignore[arg-type]  # what is refused
+        with pytest.raises(InvalidInputError, match=r"^user: give a text"):
+            await store.analytics.sessions(TimeRange(now() - DAY, now()), where)
+
+
+async def test_a_failure_ends_the_other_statements() -> None:
+    """Left to run, they would hold connections for an answer that nobody waits for."""
+    ended = asyncio.Event()
+
+    async def goes_on() -> list[Any]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return []
+
+    async def fails() -> list[Any]:
+        raise InvalidInputError("one") from KeyError("cause")
+
+    with pytest.raises(InvalidInputError, match="one") as raised:
+        await together(goes_on(), fails())
+    assert ended.is_set()
+    assert isinstance(raised.value.__cause__, KeyError)
 
 
 @pytest.mark.editions("postgres")

@@ -71,6 +71,11 @@ async def test_a_forecast_is_made_from_whole_days(database_url: str) -> None:
         )
         assert [day.cost_usd for day in found.days] == [2] * 10
         assert [found.total.cost_usd, found.history_cost_usd] == [20, 56]
+        assert [day.cost_usd for day in found.history] == [2] * 28
+        assert [day.day for day in found.history[::27]] == [
+            noon.date() - 28 * DAY,
+            noon.date() - DAY,
+        ]
         assert found.days[0].day == noon.date()
         assert (await store.analytics.forecast(at=noon)).unpriced_requests == 1
         bad: tuple[dict[str, Any], ...] = (

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.editions("postgres")
 
 FILTERED = ("usage", "usage/comparison", "latency", "errors", "costs/forecast")
 OF_MODELS = ("latency", "errors", "costs/forecast")
-"""They refuse tools, whose executions are no calls."""
+"""They know of no tools, whose executions are no calls."""
 RANGED = ("usage", "usage/comparison", "latency", "errors", "sessions", "prices/unpriced")
 ROUTES = (*RANGED, "costs/forecast")
 INJECTIONS = (
@@ -201,10 +201,7 @@ async def test_no_parameter_reaches_sql_as_text(asked: Service, path: str) -> No
         for value in INJECTIONS:
             answered = await _ask(asked, path, {name: value})
             if name in DIMENSIONS:
-                if name == "tool" and path in OF_MODELS:
-                    assert answered.refuses(name, "usage", status=400), answered
-                else:
-                    assert answered.is_empty, (name, value, answered)
+                assert answered.is_empty, (name, value, answered)
             else:
                 status = 400 if name == "cursor" else 422
                 assert answered.refuses(name, status=status), (name, value, answered)
@@ -217,7 +214,7 @@ async def test_bytes_that_are_no_text(asked: Service, path: str) -> None:
     for name in await _parameters(asked, path):
         for value in ("%FF", "%ED%A0%80", "%C0%80", "%F5%80%80%80", "%", "%zz", "%u0000"):
             answered = await _ask(asked, path, f"{name}={value}")
-            if name in DIMENSIONS and not (name == "tool" and path in OF_MODELS):
+            if name in DIMENSIONS:
                 assert answered.is_empty, (name, value, answered)
             else:
                 assert answered.refuses(name, status=answered.status), (name, value, answered)
@@ -265,12 +262,21 @@ async def test_intervals_that_are_too_many(asked: Service) -> None:
     for path in ("usage", "latency", "errors"):
         answered = await _ask(asked, path, year)
         assert answered.refuses("interval", "10000 rows", status=400), answered
-    answered = await _ask(asked, "costs/forecast", {"tool": "x"})
-    assert answered.refuses("tool", "usage", status=400), answered
-    for query in ({"tool": "x"}, {"group_by": "tool"}, {"group_by": "model,tool"}):
-        for path in ("latency", "errors"):
-            answered = await _ask(asked, path, query)
-            assert answered.refuses("group_by", "usage", status=400), answered
+
+
+@pytest.mark.parametrize("path", FILTERED)
+async def test_tools(asked: Service, path: str) -> None:
+    """Where executions of tools do not count, nobody is offered to filter by them."""
+    parameters = await _parameters(asked, path)
+    assert ("tool" in parameters) is (path not in OF_MODELS)
+    answered = await _ask(asked, path, {"tool": "x"})
+    if path in OF_MODELS:
+        assert answered.refuses("tool", "There is no such parameter."), answered
+    else:
+        assert answered.is_empty, answered
+    for group_by in ("tool", "model,tool") if path in {"latency", "errors"} else ():
+        answered = await _ask(asked, path, {"group_by": group_by})
+        assert answered.refuses("group_by", "usage", status=400), answered
 
 
 @pytest.mark.parametrize("path", ROUTES)

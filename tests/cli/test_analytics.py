@@ -6,11 +6,14 @@ import asyncio
 import csv
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
 from observatory_store import LLMCall, Store
+from observatory_store.database import open_pool
+from observatory_store.maintenance import Rollups
 
 from .conftest import Command
 
@@ -103,6 +106,8 @@ def test_a_forecast(on_database: Command) -> None:
         assert part in table
     rows = list(csv.DictReader(on_database(*asked, "--csv").out.splitlines()))
     assert [row["day"] for row in rows] == [day["day"] for day in forecast["days"]]
+    past = [Decimal(day["cost_usd"]) for day in forecast["history"]]
+    assert (len(past), sum(past)) == (7, Decimal(forecast["history_cost_usd"]))
     nothing = on_database(*asked, "--model", "none")
     assert (nothing.code, nothing.out.count("$0.0000")) == (0, 13)
 
@@ -124,3 +129,53 @@ def test_small_costs_are_decimals(on_database: Command, database_url: str) -> No
         assert "0.00000015" in out
         assert "E-" not in out
     assert "+$0.000000" in on_database("compare").out
+
+
+@pytest.mark.editions("postgres")
+def test_more_than_was_asked_for(on_database: Command, database_url: str) -> None:
+    """Half an hour of a day of which only the day is left: no one takes its sums for those."""
+    day = (EDGE - 10 * DAY).replace(hour=0, minute=0, second=0)
+    hour = timedelta(hours=1)
+
+    async def record() -> None:
+        async with Store.open(database_url) as store, open_pool(database_url) as pool:
+            await store.record(call(day + 2 * hour, "gpt-4o", "a"))
+            await store.flush()
+            await Rollups(pool).refresh()
+            async with pool.acquire() as connection:
+                await connection.execute("DELETE FROM observatory.spans")
+                await connection.execute(
+                    "UPDATE observatory.policies SET complete_from = now() - interval '1 day'"
+                    " WHERE relation NOT LIKE '%\\_1d'"
+                )
+
+    asyncio.run(record())
+    asked = ("--from", (day + 18 * hour).isoformat(), "--to", (day + 18.5 * hour).isoformat())
+    told = f"covers {day:%Y-%m-%d %H:%M:%SZ} to {day + DAY:%Y-%m-%d %H:%M:%SZ}: "
+    for verb in ("usage", "latency", "errors"):
+        table = on_database(verb, *asked)
+        assert table.out.splitlines()[-1].startswith(told)
+        assert table.err == ""
+        for form in ("--json", "--csv"):
+            printed = on_database(verb, *asked, form)
+            assert printed.err.startswith(told)
+            assert told not in printed.out
+        whole = on_database(verb, "--from", day.isoformat(), "--to", (day + DAY).isoformat())
+        assert "covers" not in whole.out + whole.err
+
+
+@pytest.mark.usefixtures("recorded")
+@pytest.mark.editions("postgres")
+def test_intervals_by_the_clock_of_a_zone(on_database: Command) -> None:
+    """A day of Berlin has its date there in the table; programs get the instant."""
+    berlin = ZoneInfo("Europe/Berlin")
+    local = EDGE.astimezone(berlin)
+    for verb in ("usage", "latency"):
+        asked = (verb, "--from", EDGE.isoformat(), "--tz", "Europe/Berlin", "--interval")
+        assert f"{local:%Y-%m-%d} " in on_database(*asked, "1d").out
+        hours = on_database(*asked, "1h").out
+        assert f"{local.replace(minute=0, second=0).isoformat(' ', 'minutes')} " in hours
+        row = on_database(*asked, "1d", "--json").json[0]
+        midnight = datetime(local.year, local.month, local.day, tzinfo=berlin)
+        assert datetime.fromisoformat(row["bucket"]) == midnight
+        assert row["bucket"].endswith("Z")

@@ -49,8 +49,8 @@ BAD = (
         "before: the other range must lie between",
         _each("--before", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "1969-12-31T00:00:00Z"),
     ),
-    Bad(GROUPED, "'--group-by': ", _each("--group-by", "colour", "", "Model", "model,user")),
-    Bad(("usage", "latency"), "'--interval': ", _each("--interval", "5m", "", "1H", "0")),
+    Bad(GROUPED, "'--group-by': '", _each("--group-by", "colour", "", "Model", "model,user")),
+    Bad(("usage", "latency"), "'--interval': '", _each("--interval", "5m", "", "1H", "0")),
     Bad(
         ("usage", "latency", "forecast"),
         "IANA",
@@ -67,6 +67,7 @@ BAD = (
     Bad(("sessions",), "cursor", _each("--cursor", "", "x", "a.b.c", "null", "\0", *INJECTIONS)),
     Bad(VERBS, "exclude each other", (("--json", "--csv"),)),
     Bad(VERBS, "No such option", _each("--colour", "red")),
+    Bad(("latency", "errors", "forecast"), "No such option", _each("--tool", "search")),
     Bad(VERBS, "there is no project", _each("--project", "", "nope", *INJECTIONS)),
     *(
         Bad((verb,), said, (_each(f"--{name}", value)[0],))
@@ -77,6 +78,10 @@ BAD = (
             ("gpt\udcff", f"{name}: U+0000 and lone surrogates"),
             ("x" * 1001, f"{name}: a value has at most 1000 characters"),
         )
+    ),
+    *(
+        Bad(SUMMING, f"{name}: a value has at least 1 character", _each(f"--{name}", ""))
+        for name in FILTERS
     ),
     *(
         Bad((verb,), f"{name}: give 1 to 100 values, not 10000", (many,))
@@ -143,7 +148,7 @@ def test_values_that_match_nothing(verb: str, on_database: Command, recorded: st
     """SQL in a filter is a name that nobody has: an empty answer."""
     before = _contents(recorded)
     for name in FILTERS if verb != "sessions" else ("model", "service", "user", "session"):
-        for value in (*INJECTIONS, "", "é" * 1000):
+        for value in (*INJECTIONS, "é" * 1000):
             outcome = on_database(verb, f"--{name}", value, "--json")
             assert (outcome.code, outcome.err) == (0, ""), (name, value, outcome)
             found = outcome.json

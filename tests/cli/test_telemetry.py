@@ -189,7 +189,7 @@ def test_usage_and_rollups(on_database: Command, recorded: datetime) -> None:
     assert by_provider["acme"]["errors"] == 1
     table = on_database("usage", "--interval", "1h").out
     hour = recorded.replace(minute=0, second=0)
-    assert f"{hour:%Y-%m-%d %H:00:00Z}" in table
+    assert f"{hour:%Y-%m-%d %H:00Z}" in table
     assert "gpt-4o" in table
     assert "No calls" in on_database("usage", "--from", "9d", "--to", "8d").out
 

@@ -53,21 +53,27 @@ class Filters(QueryParameters):
     user: Values = ()
     session: Values = ()
     agent: Values = ()
-    tool: Values = ()
     tag: Annotated[Values, Field(examples=[["team=search"]])] = ()
     """``key=value``; all that are given must be there."""
 
     def filters(self) -> dict[str, Any]:
         """Return the filters that are given."""
-        return {name: getattr(self, name) for name in DIMENSIONS if getattr(self, name)}
+        given = {name: getattr(self, name, ()) for name in DIMENSIONS}
+        return {name: values for name, values in given.items() if values}
+
+
+class ToolFilter(QueryParameters):
+    """Of which tool; then executions of tools count, which are no calls of models."""
+
+    tool: Values = ()
 
 
 class GroupParameters(Filters, RangeParameters):
     """Which calls of models, and by what they are grouped."""
 
     group_by: Groups = ()
-    """Any of provider, model, service, environment, user, session, agent, tool, tag, project;
-    repeated, or separated by commas."""
+    """Any of provider, model, service, environment, user, session, agent, tag, project, and of
+    usage also tool; repeated, or separated by commas."""
 
     def question(self) -> dict[str, Any]:
         """Return what a method of the repository is asked by."""

@@ -98,7 +98,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         describe = getattr(error, "format_message", None)
         if describe is None:
             raise
-        return _misused(describe())
+        # Where a type is refused by pydantic, typer hands its words on.
+        return _misused(describe().replace(": Value error, ", ": "))
     return code if isinstance(code, int) else OK
 
 

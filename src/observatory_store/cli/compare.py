@@ -25,9 +25,10 @@ from observatory_store.cli.questions import (
     names,
 )
 from observatory_store.cli.time_range import parse_range, parse_time
-from observatory_store.cli.units import change, money, money_change, time
+from observatory_store.cli.units import change, money, money_change, time_range
 from observatory_store.cli.usage import MEASURES
-from observatory_store.repositories import ComparisonRow, TimeRange
+from observatory_store.repositories import ComparisonRow
+from observatory_store.repositories.analytics import Comparison
 
 _CHANGES = ("requests_change", "cost_change", "cost_change_usd")
 
@@ -56,16 +57,13 @@ def compare(
     range_ = parse_range(start, end, now)
     other = None if before is None else parse_time(before, now)
     groups = names(group_by)
+    columns = (*groups, *MEASURES, *(f"{name}_before" for name in MEASURES), *_CHANGES)
 
     def fields(row: ComparisonRow) -> Mapping[str, Any]:
-        return {
-            **{group: getattr(row.now, group) for group in groups},
-            **{name: getattr(row.now, name) for name in MEASURES},
-            **{f"{name}_before": getattr(row.before, name) for name in MEASURES},
-            **{name: getattr(row, name) for name in _CHANGES},
-        }
+        flat = row.flat()
+        return {name: flat[name] for name in columns}
 
-    rows = answer(
+    answer(
         lambda analytics: analytics.compare(
             range_.start,
             range_.end,
@@ -73,21 +71,18 @@ def compare(
             group_by=groups,
             **filters,
         ),
-        (*groups, *MEASURES, *(f"{name}_before" for name in MEASURES), *_CHANGES),
+        columns,
+        range_=range_,
+        table=lambda rows: _print(rows, groups),
         fields=fields,
         project=project,
         as_json=as_json,
         as_csv=as_csv,
         database_url=database_url,
     )
-    if rows is not None:
-        _print(rows, groups)
-        console().print(
-            f"\nnow     {_period(rows.covered)}\nbefore  {_period(rows.before_covered)}"
-        )
 
 
-def _print(rows: Sequence[ComparisonRow], groups: Sequence[str]) -> None:
+def _print(rows: Comparison, groups: Sequence[str]) -> None:
     columns = (
         *groups,
         *("requests", "before", "change"),
@@ -110,7 +105,5 @@ def _print(rows: Sequence[ComparisonRow], groups: Sequence[str]) -> None:
         for row in rows
     ]
     print_table(columns, cells, "No calls of models in either period.")
-
-
-def _period(range_: TimeRange) -> str:
-    return f"{time(range_.start)} to {time(range_.end)}"
+    now, before = (time_range(one.start, one.end) for one in (rows.covered, rows.before_covered))
+    console().print(f"\nnow     {now}\nbefore  {before}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -39,7 +40,7 @@ def errors(
 ) -> None:
     """Show the commonest failures of calls of models, with a sample; `usage` has the rates."""
     range_ = parse_range(start, end)
-    rows = answer(
+    answer(
         lambda analytics: analytics.errors(
             range_.start,
             range_.end,
@@ -47,23 +48,27 @@ def errors(
             **filters,
         ),
         ErrorRow.__struct_fields__,
+        range_=range_,
+        table=_print,
         project=project,
         as_json=as_json,
         as_csv=as_csv,
         database_url=database_url,
     )
-    if rows is not None:
-        cells = [
-            (
-                row.fingerprint,
-                row.errors,
-                row.error_type,
-                ", ".join(row.models) or None,
-                time(row.first_start),
-                time(row.last_start),
-                row.sample_message,
-            )
-            for row in rows
-        ]
-        columns = ("fingerprint", "errors", "type", "models", "first", "last", "for instance")
-        print_table(columns, cells, "No failed calls of models in this range.")
+
+
+def _print(rows: Sequence[ErrorRow]) -> None:
+    cells = [
+        (
+            row.fingerprint,
+            row.errors,
+            row.error_type,
+            ", ".join(row.models) or None,
+            time(row.first_start),
+            time(row.last_start),
+            row.sample_message,
+        )
+        for row in rows
+    ]
+    columns = ("fingerprint", "errors", "type", "models", "first", "last", "for instance")
+    print_table(columns, cells, "No failed calls of models in this range.")

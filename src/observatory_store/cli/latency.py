@@ -26,7 +26,7 @@ from observatory_store.cli.questions import (
     names,
 )
 from observatory_store.cli.time_range import parse_range
-from observatory_store.cli.units import duration, sparkline, time
+from observatory_store.cli.units import bucket, duration, sparkline
 from observatory_store.repositories import LatencyRow
 
 _QUANTILES = [0.5, 0.9, 0.95, 0.99]
@@ -57,7 +57,7 @@ def latency(
     """Show how long calls took, and until their first token; quantiles are within 1 %."""
     range_ = parse_range(start, end)
     groups, quantiles = names(group_by), quantile or _QUANTILES
-    rows = answer(
+    answer(
         lambda analytics: analytics.latency(
             range_.start,
             range_.end,
@@ -69,22 +69,23 @@ def latency(
             **filters,
         ),
         (*(["bucket"] if interval else []), *groups, *_MEASURES),
+        range_=range_,
+        table=lambda rows: _print(rows, groups, quantiles, interval, tz),
         project=project,
         as_json=as_json,
         as_csv=as_csv,
         database_url=database_url,
     )
-    if rows is not None:
-        _print(rows, groups, quantiles, by_time=interval is not None)
 
 
 def _print(
     rows: Sequence[LatencyRow],
     groups: Sequence[str],
     quantiles: Sequence[float],
-    *,
-    by_time: bool,
+    interval: str | None,
+    tz: str,
 ) -> None:
+    by_time = interval is not None
     labels = [f"p{100 * quantile:g}" for quantile in quantiles]
     columns = (
         *(["time"] if by_time else []),
@@ -98,7 +99,7 @@ def _print(
     )
     cells = [
         (
-            *([time(row.bucket)] if by_time else []),
+            *([bucket(row.bucket, interval, tz)] if by_time else []),
             *(getattr(row, group) for group in groups),
             row.requests,
             duration(row.mean_us),

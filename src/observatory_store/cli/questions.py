@@ -7,16 +7,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, TypeAlias, TypeVar
 
-import msgspec
 import typer
 
 from observatory_store.cli.connection import open_store
 from observatory_store.cli.console import print_csv, print_json
+from observatory_store.cli.units import time_range
 from observatory_store.errors import InvalidInputError
-from observatory_store.repositories import AnalyticsRepository
+from observatory_store.repositories import AnalyticsRepository, TimeRange
+from observatory_store.repositories.analytics import Rows
 
 Answer = TypeVar("Answer")
-Rows = TypeVar("Rows", bound=Sequence[msgspec.Struct])
+Found = TypeVar("Found", bound=Rows[Any])
 
 
 class GroupName(StrEnum):
@@ -90,20 +91,24 @@ def check_formats(*, as_json: bool, as_csv: bool) -> None:
 
 
 def answer(
-    question: Callable[[AnalyticsRepository], Awaitable[Rows]],
+    question: Callable[[AnalyticsRepository], Awaitable[Found]],
     columns: Sequence[str],
     *,
+    range_: TimeRange,
+    table: Callable[[Found], None],
     fields: Callable[[Any], Mapping[str, Any]] | None = None,
     project: str,
     as_json: bool,
     as_csv: bool,
     database_url: str | None,
-) -> Rows | None:
-    """Ask the store of a project; print the rows if a format is asked for, and else return them.
+) -> None:
+    """Ask the store of a project, and print the rows; and if they are of more, of which range.
 
     Args:
         question: what is asked.
         columns: fields that are printed as CSV.
+        range_: what is asked for.
+        table: prints the rows where no other format is asked for.
         fields: makes what is printed of a row; by default it is all that its class has.
         project: whose telemetry it is.
         as_json: whether to print JSON.
@@ -122,5 +127,10 @@ def answer(
     elif as_csv:
         print_csv(printed, columns)
     else:
-        return rows
-    return None
+        table(rows)
+    if rows.covered != range_:
+        covered = time_range(rows.covered.start, rows.covered.end)
+        typer.echo(
+            f"covers {covered}: where spans are gone, only whole buckets are left",
+            err=as_json or as_csv,
+        )

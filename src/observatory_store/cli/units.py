@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 LEVELS = "▁▂▃▄▅▆▇█"
 
@@ -65,6 +66,29 @@ def money_change(usd: Decimal) -> Amount:
 def time(moment: datetime | None) -> str | None:
     """Return a time to the second, in UTC."""
     return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
+def time_range(start: datetime, end: datetime) -> str:
+    """Return both ends of a range."""
+    return f"{time(start)} to {time(end)}"
+
+
+def bucket(start: datetime | None, interval: str | None, tz: str) -> str | None:
+    """Return an interval's beginning by the clock of a zone: of a day, week or month its date.
+
+    >>> start = datetime(2026, 11, 10, 23, tzinfo=UTC)
+    >>> bucket(start, "1d", "Europe/Berlin"), bucket(start, "1h", "Europe/Berlin")
+    ('2026-11-11', '2026-11-11 00:00+01:00')
+    >>> bucket(start, "1h", "UTC")
+    '2026-11-10 23:00Z'
+    """
+    if start is None:
+        return None
+    local = start.astimezone(ZoneInfo(tz))
+    if interval in {"1d", "1w", "1mo"}:
+        return f"{local:%Y-%m-%d}"
+    text = local.isoformat(" ", "minutes")
+    return text.removesuffix("+00:00") + "Z" if tz == "UTC" else text
 
 
 def sparkline(values: Sequence[float]) -> str:

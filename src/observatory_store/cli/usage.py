@@ -26,7 +26,7 @@ from observatory_store.cli.questions import (
     names,
 )
 from observatory_store.cli.time_range import parse_range
-from observatory_store.cli.units import money, sparkline, time
+from observatory_store.cli.units import bucket, money, sparkline
 from observatory_store.repositories import UsageRow
 
 MEASURES = (
@@ -55,7 +55,7 @@ def usage(
     """Show requests, tokens and cost; exact, whatever the range."""
     range_ = parse_range(start, end)
     groups = names(group_by)
-    rows = answer(
+    answer(
         lambda analytics: analytics.usage(
             range_.start,
             range_.end,
@@ -66,17 +66,17 @@ def usage(
             **filters,
         ),
         (*(["bucket"] if interval else []), *groups, *MEASURES),
+        range_=range_,
+        table=lambda rows: _print(rows, groups, interval, tz),
         project=project,
         as_json=as_json,
         as_csv=as_csv,
         database_url=database_url,
     )
-    if rows is not None:
-        print_usage(rows, groups, by_time=interval is not None)
 
 
-def print_usage(rows: Sequence[UsageRow], groups: Sequence[str], *, by_time: bool) -> None:
-    """Print usage as a table, one column for each group, and its course as a line."""
+def _print(rows: Sequence[UsageRow], groups: Sequence[str], interval: str | None, tz: str) -> None:
+    by_time = interval is not None
     columns = (
         *(["time"] if by_time else []),
         *groups,
@@ -91,7 +91,7 @@ def print_usage(rows: Sequence[UsageRow], groups: Sequence[str], *, by_time: boo
     )
     cells = [
         (
-            *([time(row.bucket)] if by_time else []),
+            *([bucket(row.bucket, interval, tz)] if by_time else []),
             *(getattr(row, group) for group in groups),
             row.requests,
             row.errors,

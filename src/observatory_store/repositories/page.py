@@ -22,6 +22,17 @@ _Bigint = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _Content = Annotated[list[_Bigint | str], msgspec.Meta(min_length=1)]
 
 
+def check_time(name: str, time: object) -> None:
+    """Check that a time is one; whether it has a zone is another matter.
+
+    Raises:
+        InvalidInputError: it is a date, a text, or whatever else.
+
+    """
+    if not isinstance(time, datetime):
+        raise InvalidInputError(f"{name}: give a datetime with a time zone, not {time!r:.100}")
+
+
 class TimeRange(msgspec.Struct, frozen=True):
     """Times from ``start`` on, before ``end``; given in any time zone, kept in UTC."""
 
@@ -29,6 +40,8 @@ class TimeRange(msgspec.Struct, frozen=True):
     end: datetime
 
     def __post_init__(self) -> None:
+        for name, time in (("start", self.start), ("end", self.end)):
+            check_time(name, time)
         if self.start.tzinfo is None or self.end.tzinfo is None:
             raise InvalidInputError(
                 "a time of the range lacks a time zone: write 2026-01-31T12:00:00Z"
@@ -77,6 +90,8 @@ def check_limit(limit: int, most: int) -> int:
         InvalidInputError: it is less than 1 or more than the most that the query gives.
 
     """
+    if not isinstance(limit, int):
+        raise InvalidInputError(f"limit must be a whole number, not {limit!r:.100}")
     if not 1 <= limit <= most:
         raise InvalidInputError(f"limit must be from 1 to {most}, not {limit}")
     return limit

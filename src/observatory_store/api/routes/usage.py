@@ -10,7 +10,7 @@ from observatory_store.api.answers.base import answer, micro_time
 from observatory_store.api.answers.comparison import Comparison, comparison_row
 from observatory_store.api.answers.usage import Usage, covered, usage_row
 from observatory_store.api.callers import Reader
-from observatory_store.api.questions import GroupParameters, QuestionParameters
+from observatory_store.api.questions import GroupParameters, QuestionParameters, ToolFilter
 from observatory_store.api.ranges import Time
 from observatory_store.api.services import TheServices
 from observatory_store.repositories import AnalyticsRepository
@@ -18,14 +18,14 @@ from observatory_store.repositories import AnalyticsRepository
 router = APIRouter(prefix="/api/v1", tags=["usage"])
 
 
-class UsageParameters(QuestionParameters):
+class UsageParameters(ToolFilter, QuestionParameters):
     """Which calls of models, and how they are summed."""
 
     fill: bool = False
     """Whether each group gets a row of zeros for an interval in which it has no calls."""
 
 
-class ComparisonParameters(GroupParameters):
+class ComparisonParameters(ToolFilter, GroupParameters):
     """Which calls of models, how they are grouped, and with when they are compared."""
 
     before: Time | None = None

@@ -1,7 +1,7 @@
 """Usage, cost, latency and errors over any range, exact, from the rollups."""
 
 from observatory_store.repositories.analytics.burn import Burn
-from observatory_store.repositories.analytics.comparison import ComparisonRow
+from observatory_store.repositories.analytics.comparison import Comparison, ComparisonRow
 from observatory_store.repositories.analytics.errors import ErrorRow
 from observatory_store.repositories.analytics.families import DIMENSIONS, GROUPS
 from observatory_store.repositories.analytics.forecast import Amount, Forecast
@@ -20,6 +20,7 @@ __all__ = [
     "Amount",
     "AnalyticsRepository",
     "Burn",
+    "Comparison",
     "ComparisonRow",
     "ErrorRow",
     "Filter",

@@ -106,7 +106,7 @@ async def burn(analysis: Analysis, budget: Budget, at: datetime) -> Burn:
         at.astimezone(UTC),
         period,
         [row for rows in answers for row in rows],
-        [row.cost_usd for row in history],
+        [day.cost_usd for day in history],
         counted_from=answers[0].covered.start,
     )
 

@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
 from observatory_store.errors import InvalidInputError
+from observatory_store.repositories.analytics.columnar import to_arrow
 from observatory_store.repositories.analytics.families import DIMENSIONS
 from observatory_store.repositories.analytics.intervals import BEGINNING, END
 from observatory_store.repositories.analytics.question import MOST_OF_USAGE
 from observatory_store.repositories.analytics.rows import Rows
-from observatory_store.repositories.analytics.usage import UsageRow
-from observatory_store.repositories.page import TimeRange, check_range
+from observatory_store.repositories.analytics.usage import GroupedRow, UsageRow
+from observatory_store.repositories.page import TimeRange, check_range, check_time
 
 _GROUP = (*DIMENSIONS, "project")
+_SUMS = tuple(
+    field
+    for field in msgspec.structs.fields(UsageRow)
+    if field.name not in GroupedRow.__struct_fields__
+)
 
 
 class ComparisonRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +47,30 @@ class ComparisonRow(msgspec.Struct, frozen=True, kw_only=True):
         """By what part the requests changed; None from 0."""
         return _change(self.now.requests, self.before.requests)
 
+    def flat(self) -> dict[str, Any]:
+        """Return the group, each sum now and, with ``_before``, before, and the changes."""
+        return {
+            **{name: getattr(self.now, name) for name in _GROUP},
+            **{field.name: getattr(self.now, field.name) for field in _SUMS},
+            **{f"{field.name}_before": getattr(self.before, field.name) for field in _SUMS},
+            "requests_change": self.requests_change,
+            "cost_change": self.cost_change,
+            "cost_change_usd": self.cost_change_usd,
+        }
+
+
+_Flat = msgspec.defstruct(
+    "_Flat",
+    [
+        *((name, str | None) for name in _GROUP),
+        *((field.name, field.type) for field in _SUMS),
+        *((f"{field.name}_before", field.type) for field in _SUMS),
+        ("requests_change", float | None),
+        ("cost_change", float | None),
+        ("cost_change_usd", Decimal),
+    ],
+)
+
 
 class Comparison(Rows[ComparisonRow]):
     """Groups, with the ranges of both periods that they answer for."""
@@ -47,6 +78,15 @@ class Comparison(Rows[ComparisonRow]):
     def __init__(self, rows: Sequence[ComparisonRow], now: TimeRange, before: TimeRange) -> None:
         super().__init__(rows, now, ComparisonRow)
         self.before_covered = before
+
+    def to_arrow(self) -> Any:  # noqa: ANN401 - pyarrow has no types
+        """Return a ``pyarrow.Table`` with the columns of :meth:`ComparisonRow.flat`.
+
+        Raises:
+            InvalidInputError: the extra ``analytics`` is not installed.
+
+        """
+        return to_arrow([_Flat(**row.flat()) for row in self], _Flat)
 
 
 def check_covered(now: TimeRange, before: TimeRange, shift: timedelta) -> None:
@@ -71,13 +111,15 @@ def other_period(range_: TimeRange, start: datetime | None) -> TimeRange:
 
     Raises:
         InvalidInputError: the range is too long, the other is not between 1970 and 2555, or its
-            time has no zone.
+            beginning is no time with a zone.
 
     """
     check_range(range_, MOST_OF_USAGE)
     length = range_.end - range_.start
-    if start is not None and start.tzinfo is None:
-        raise InvalidInputError("before lacks a time zone: write 2026-01-31T12:00:00Z")
+    if start is not None:
+        check_time("before", start)
+        if start.tzinfo is None:
+            raise InvalidInputError("before lacks a time zone: write 2026-01-31T12:00:00Z")
     try:
         start = range_.start - length if start is None else start
         other = TimeRange(start, start + length)

@@ -15,7 +15,8 @@ import msgspec
 from observatory_store.errors import InvalidInputError
 from observatory_store.repositories.analytics.intervals import BEGINNING, END, zone_of
 from observatory_store.repositories.analytics.question import Analysis, ask, of_models_only
-from observatory_store.repositories.analytics.usage import UsageRow, usage
+from observatory_store.repositories.analytics.usage import usage
+from observatory_store.repositories.page import check_time
 
 HISTORY_DAYS, LEAST_DAYS, MOST_DAYS = 28, 7, 366
 MOST_HORIZON = 366
@@ -47,6 +48,15 @@ class ForecastDay(Amount, frozen=True, kw_only=True):
     day: date
 
 
+class PastDay(msgspec.Struct, frozen=True, kw_only=True):
+    """One day that a forecast is made from."""
+
+    day: date
+    cost_usd: Decimal
+    unpriced_requests: int
+    """Calls whose cost is not known, and not in ``cost_usd``."""
+
+
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     """The cost of days to come."""
 
@@ -56,6 +66,8 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     history_cost_usd: Decimal
     unpriced_requests: int
     """Calls of the history whose cost is not known, and in no amount."""
+    history: tuple[PastDay, ...]
+    """These days, one by one."""
     confidence: float
     days: tuple[ForecastDay, ...]
     """From the day on that follows the history; today, if that is not over."""
@@ -73,9 +85,10 @@ def check_now(at: datetime) -> None:
     """Check a time that is taken for now.
 
     Raises:
-        InvalidInputError: it lacks a time zone, or is not between 1970 and 2555.
+        InvalidInputError: it is no time, lacks a time zone, or is not between 1970 and 2555.
 
     """
+    check_time("at", at)
     if at.tzinfo is None:
         raise InvalidInputError("at: the time lacks a time zone: write 2026-01-31T12:00:00Z")
     if not BEGINNING <= at <= END - _SPARE:
@@ -86,9 +99,14 @@ def check_forecast(history_days: int, days: int, confidence: float) -> None:
     """Check what a forecast is asked for.
 
     Raises:
-        InvalidInputError: a number is out of its range.
+        InvalidInputError: a number is out of its range, or not whole where it counts days.
 
     """
+    for name, number in (("history_days", history_days), ("days", days)):
+        if not isinstance(number, int):
+            raise InvalidInputError(f"{name}: give a whole number, not {number!r:.100}")
+    if not isinstance(confidence, int | float):
+        raise InvalidInputError(f"confidence: give a number, not {confidence!r:.100}")
     if not LEAST_DAYS <= history_days <= MOST_DAYS:
         raise InvalidInputError(
             f"history_days: from {LEAST_DAYS} to {MOST_DAYS}, not {history_days}"
@@ -101,7 +119,7 @@ def check_forecast(history_days: int, days: int, confidence: float) -> None:
 
 async def history_before(
     analysis: Analysis, today: date, days: int, tz: str, filters: Mapping[str, Any]
-) -> Sequence[UsageRow]:
+) -> tuple[PastDay, ...]:
     """Return the days before today from the first one with calls on; all, if none has any.
 
     Raises:
@@ -116,7 +134,16 @@ async def history_before(
     question = ask(start, end, interval="1d", tz=tz, **filters)
     of_models_only(question)
     rows = await usage(analysis, question, None, fill=True)
-    return rows[next((n for n, row in enumerate(rows) if row.requests), 0) :]
+    first = next((n for n, row in enumerate(rows) if row.requests), 0)
+    # Filled, so that there is one row for each day.
+    return tuple(
+        PastDay(
+            day=start.astimezone(zone).date(),
+            cost_usd=row.cost_usd,
+            unpriced_requests=row.unpriced_requests,
+        )
+        for start, row in list(zip(question.starts, rows, strict=True))[first:]
+    )
 
 
 def extrapolate(

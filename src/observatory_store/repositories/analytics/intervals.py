@@ -33,9 +33,9 @@ def zone_of(name: str) -> ZoneInfo:
         InvalidInputError: IANA's database has none of that name.
 
     """
-    if name not in _zones():
+    if not isinstance(name, str) or name not in _zones():
         raise InvalidInputError(
-            f"tz: {name[:100]!r} is no IANA time zone, such as UTC, Europe/Berlin or Asia/Kolkata"
+            f"tz: {str(name)[:100]!r} is no IANA time zone, such as UTC or Europe/Berlin"
         )
     return ZoneInfo(name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, LiteralString
 
 import msgspec
@@ -70,14 +70,17 @@ def check_quantiles(quantiles: Sequence[float]) -> tuple[float, ...]:
     """Return the quantiles.
 
     Raises:
-        InvalidInputError: one is not from 0 to 1, or there are none, or too many.
+        InvalidInputError: one is no number from 0 to 1, or there are none, or too many.
 
     """
-    if not 1 <= len(quantiles) <= MOST_QUANTILES:
-        raise InvalidInputError(f"quantile: give 1 to {MOST_QUANTILES}, not {len(quantiles)}")
-    if bad := [q for q in quantiles if not 0 <= q <= 1]:
-        raise InvalidInputError(f"quantile: {bad[0]} is not from 0 to 1")
-    return tuple(quantiles)
+    if not isinstance(quantiles, Iterable):
+        raise InvalidInputError(f"quantile: give a list of numbers, not {quantiles!r:.100}")
+    values = tuple(quantiles)
+    if not 1 <= len(values) <= MOST_QUANTILES:
+        raise InvalidInputError(f"quantile: give 1 to {MOST_QUANTILES}, not {len(values)}")
+    if bad := [q for q in values if not isinstance(q, int | float) or not 0 <= q <= 1]:
+        raise InvalidInputError(f"quantile: {bad[0]!r:.100} is not from 0 to 1")
+    return values
 
 
 async def latency(
@@ -101,7 +104,7 @@ async def latency(
         _asked(analysis, question, *pair) for pair in zip(families, plans, strict=True)
     )
     wanted, query = list(quantiles), quantiles_query(len(quantiles))
-    records, by_duration, by_first_token, steps = await asyncio.gather(
+    records, by_duration, by_first_token, steps = await together(
         speeds(SQL["speed"], MOST_ROWS + 1),
         durations(query, wanted, MOST_ROWS + 1),
         first_tokens(query, wanted, MOST_ROWS + 1),
@@ -136,13 +139,25 @@ async def latency(
     return Rows(rows, plans[0].covered, LatencyRow)
 
 
+async def together(*asked: Coroutine[Any, Any, list[Any]]) -> list[list[Any]]:
+    """Return all answers; where one fails, end the others and raise its error alone."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in asked]
+    except ExceptionGroup as failed:
+        error = failed.exceptions[0]
+    else:
+        return [task.result() for task in tasks]
+    raise error
+
+
 async def _nothing() -> list[Any]:
     return []
 
 
 def _asked(
     analysis: Analysis, question: Question, family: Family, plan: Plan
-) -> Callable[..., Awaitable[list[Any]]]:
+) -> Callable[..., Coroutine[Any, Any, list[Any]]]:
     async def asked(query: LiteralString, *arguments: Any) -> list[Any]:  # noqa: ANN401
         return await analysis.answer(query, question, family, plan, list(plan.starts), *arguments)
 

@@ -87,9 +87,7 @@ def ask(
     check_range(range_, MOST_OF_USAGE)
     if range_.start < BEGINNING or range_.end > END:
         raise InvalidInputError("the range must lie between the years 1970 and 2555")
-    if isinstance(group_by, str):
-        group_by = [group_by]
-    groups = tuple(dict.fromkeys(group_by))
+    groups = _texts("group_by", group_by)
     if unknown := [name for name in groups if name not in GROUPS]:
         raise InvalidInputError(f"group_by: {unknown[0][:100]!r} is none of {', '.join(GROUPS)}")
     return Question(
@@ -111,12 +109,24 @@ def filter_values(name: str, given: str | Sequence[str]) -> tuple[str, ...]:
 
     """
     check_filters([name])
-    values = (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
+    values = _texts(name, given)
     if not 1 <= len(values) <= MOST_VALUES:
         raise InvalidInputError(f"{name}: give 1 to {MOST_VALUES} values, not {len(values)}")
     for value in values:
         check_text(name, value)
+        if not value:
+            raise InvalidInputError(f"{name}: a value has at least 1 character")
     return values
+
+
+def _texts(name: str, given: object) -> tuple[str, ...]:
+    """Return one text, or each of several once."""
+    values = (
+        tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
+    )
+    if bad := [value for value in values if not isinstance(value, str)]:
+        raise InvalidInputError(f"{name}: give a text or a list of texts, not {bad[0]!r:.100}")
+    return tuple(dict.fromkeys(values))
 
 
 def check_filters(names: Iterable[str]) -> None:
@@ -136,9 +146,11 @@ def check_text(name: str, value: str) -> None:
     """Check one value of a filter.
 
     Raises:
-        InvalidInputError: it is too long, or of characters that no stored text has.
+        InvalidInputError: it is no text, too long, or of characters that no stored text has.
 
     """
+    if not isinstance(value, str):
+        raise InvalidInputError(f"{name}: give a text, not {value!r:.100}")
     if len(value) > MOST_CHARACTERS:
         raise InvalidInputError(f"{name}: a value has at most {MOST_CHARACTERS} characters")
     if storable(value) != value:

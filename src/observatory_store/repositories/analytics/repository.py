@@ -218,7 +218,7 @@ class AnalyticsRepository(Analysis):
             confidence: with which the intervals hold the cost, between 0 and 1.
             tz: IANA time zone by whose clock days begin.
             at: the time that is taken for now.
-            filters: which calls; executions of tools cost nothing.
+            filters: which calls; not by tool.
 
         Raises:
             InvalidInputError: an argument is not one of these.
@@ -232,14 +232,15 @@ class AnalyticsRepository(Analysis):
         today = now.astimezone(zone).date()
         history = await history_before(self, today, history_days, tz, filters)
         forecast, total = extrapolate(
-            [float(row.cost_usd) for row in history], today, days, confidence
+            [float(day.cost_usd) for day in history], today, days, confidence
         )
-        end = midnight(today, zone).astimezone(UTC)
+        start, end = (midnight(day, zone).astimezone(UTC) for day in (history[0].day, today))
         return Forecast(
-            history_start=history[0].bucket or end,
+            history_start=start,
             history_end=end,
-            history_cost_usd=sum((row.cost_usd for row in history), Decimal(0)),
-            unpriced_requests=sum(row.unpriced_requests for row in history),
+            history_cost_usd=sum((day.cost_usd for day in history), Decimal(0)),
+            unpriced_requests=sum(day.unpriced_requests for day in history),
+            history=history,
             confidence=confidence,
             days=tuple(forecast),
             total=total,
