@@ -10,7 +10,8 @@ Usage: rollback.sh (--steps N | --to ID) (--backup-to FOLDER | --skip-backup) [-
                    [--dry-run]
 
 Shows the status, which migrations would be undone and what data be lost, asks, backs the database up, undoes
-just these, or nothing if others are the latest by then, and shows the status again. Stop the services of the new version before, and start those of the old one after.
+just these, or nothing if others are the latest by then, and shows the status again. Stop the services of the
+new version before, and start those of the old one after.
 Must be run with the version of observatory-store that has the migrations to undo.
 
   --steps N            how many to undo, the newest first
