@@ -28,7 +28,7 @@ NOWHERE = "postgresql://postgres:secret@127.0.0.1:1/observatory"
         (("keys", "create", "--name", "x"), "Missing option '--scope'"),
         (("keys", "create", "--name", "x", "--scope", "read", "--expires-in", "1y"), "no duration"),
         (("keys", "revoke", "x"), "Invalid value for 'ID'"),
-        (("schema", "rollback", "--steps", "1", "--to", "0001_schema"), "not both"),
+        (("schema", "rollback", "--steps", "1", "--to", "0001_schema"), "only one of them"),
         (("nothing",), "No such command 'nothing'"),
         (("serve", "--port", "70000"), "Invalid value for '--port'"),
     ],
