@@ -170,7 +170,7 @@ async def test_given_up_half_way(promotable_url: str) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         Migrator(promotable_url).promote(progress=give_up)
-    assert {one.kind for one in Migrator(promotable_url).verify()} == {"trigger"}
+    assert {one.kind for one in Migrator(promotable_url).verify()} == {"promotion"}
     query(promotable_url, "DROP SCHEMA observatory_promotion CASCADE")
     assert Migrator(promotable_url).verify() == []
     async with Store.open(promotable_url) as store:

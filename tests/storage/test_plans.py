@@ -66,8 +66,9 @@ class PreparedPool(ExplainingPool):
             await connection.execute(f"PREPARE asked AS {text}")
             # EXECUTE takes no parameters of its own.
             values = ", ".join(sql.Literal(argument).as_string() for argument in arguments)
+            execute = f"EXECUTE asked ({values})" if values else "EXECUTE asked"
             for _ in range(6):
-                explained = await connection.fetchval(f"{EXPLAIN} EXECUTE asked ({values})")
+                explained = await connection.fetchval(f"{EXPLAIN} {execute}")
             await connection.execute("DEALLOCATE asked")
         plan: dict[str, Any] = json.loads(explained)[0]["Plan"]
         return plan
