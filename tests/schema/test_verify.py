@@ -152,14 +152,14 @@ def test_jobs_that_failed_alike_are_told_once(database_url: str) -> None:
         "SELECT remove_retention_policy("
         "format('%I.%I', hypertable_schema, hypertable_name)::regclass)"
         " FROM timescaledb_information.jobs"
-        " WHERE proc_name = 'policy_retention' AND hypertable_name <> 'spans'",
-        "UPDATE observatory.policies SET retention = NULL WHERE relation <> 'spans'",
+        " WHERE proc_name = 'policy_retention' AND hypertable_name <> 'span_payloads'",
+        "UPDATE observatory.policies SET retention = NULL WHERE relation <> 'span_payloads'",
         FAILED.format(job="policy_refresh_continuous_aggregate", error="no space left"),
         FAILED.format(job="policy_retention", error="a view depends on it"),
     )
     one, many = sorted(migrator.verify(), key=lambda found: found.found or "")
     assert {one.kind, many.kind} == {"job"}
-    assert "policy_retention of observatory.spans" in one.name
+    assert "policy_retention of observatory.span_payloads" in one.name
     assert one.found == "failed 3 times: a view depends on it"
     ((jobs,),) = query(
         database_url,

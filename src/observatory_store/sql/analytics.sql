@@ -1,10 +1,10 @@
 -- name: kept_from
--- From when on each relation is whole; NULL if it always was.
+-- From when on each relation is whole; NULL if it always was. Where no spans are left, from now on.
 SELECT
     p.relation,
     nullif(
         CASE p.relation
-            WHEN 'spans' THEN observatory_private.whole_from('spans')
+            WHEN 'spans' THEN least(observatory_private.whole_from('spans'), now())
             ELSE observatory_private.oldest_kept(p.relation)
         END,
         '-infinity') AS kept_from
