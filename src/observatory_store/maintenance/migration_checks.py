@@ -10,7 +10,8 @@ from observatory_store.database import Connection
 from observatory_store.maintenance.finding import Finding, ok, problem, warning
 from observatory_store.sql import load
 
-_SQL = load("doctor")
+_SQL = load("records")
+_OTHER_VERSION = "Run the version of observatory-store that applied them, or a newer one."
 
 
 async def check_migrations(connection: Connection, known: Mapping[str, str]) -> list[Finding]:
@@ -32,7 +33,7 @@ async def check_migrations(connection: Connection, known: Mapping[str, str]) -> 
                 "schema",
                 "This version does not know migrations that were applied: "
                 f"{', '.join(found.unknown)}.",
-                "Run the version of observatory-store that applied them, or a newer one.",
+                _OTHER_VERSION,
             )
         )
     return findings or [ok("schema", f"All {len(known)} migrations are applied.")]
@@ -50,9 +51,8 @@ async def check_pending(connection: Connection, known: Mapping[str, str]) -> lis
     what = (
         f"The database has migrations that this version does not know: {', '.join(found.unknown)}."
     )
-    to_do = "Run the version of observatory-store that applied them, or a newer one."
     # An old version that starts beside new ones has nothing to apply, and may.
-    return [(problem if found.pending else warning)("schema", what, to_do)]
+    return [(problem if found.pending else warning)("schema", what, _OTHER_VERSION)]
 
 
 class _Migrations(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +67,7 @@ class _Migrations(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     async def read(cls, connection: Connection, known: Mapping[str, str]) -> _Migrations:
         applied: dict[str, str | None] = {}
-        if await connection.fetchval(_SQL["has_migrations"]):
+        if await connection.fetchval(_SQL["is_recorded"]):
             applied = {
                 row["migration_id"]: row["checksum"]
                 for row in await connection.fetch(_SQL["applied_migrations"])

@@ -19,7 +19,9 @@ import yoyo
 from observatory_store.database import for_yoyo
 from observatory_store.schema.connection import Connection, one
 from observatory_store.schema.source import Migration
+from observatory_store.sql import load
 
+_SQL = load("records")
 _YOYOS_TABLES = ("_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock")
 _VERSION_OF_YOYOS_TABLES = 2
 _RAN, _ADOPTED = "ran", "adopted"
@@ -37,20 +39,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_records(connection: Connection) -> dict[str, Record]:
     """Return the applied migrations by their ids. Writes nothing."""
-    if not one(connection, "SELECT to_regclass('_yoyo_migration') IS NOT NULL"):
+    if not one(connection, _SQL["is_recorded"]):
         return {}
-    rows = connection.execute(
-        """
-        SELECT DISTINCT ON (m.migration_id) m.migration_id, m.applied_at_utc, l.comment
-        FROM _yoyo_migration AS m
-        LEFT JOIN _yoyo_log AS l
-            ON l.migration_hash = m.migration_hash AND l.operation = 'checksum'
-            AND l.created_at_utc = m.applied_at_utc
-        -- The third word is when it was written: of several, the last counts.
-        ORDER BY m.migration_id, split_part(l.comment, ' ', 3) DESC NULLS LAST
-        """
-    ).fetchall()
-    return {id_: _record(applied_at, comment) for id_, applied_at, comment in rows}
+    rows = connection.execute(_SQL["applied_migrations"]).fetchall()
+    return {
+        id_: Record(
+            applied_at=applied_at.replace(tzinfo=UTC), checksum=checksum, verified=how == _RAN
+        )
+        for id_, applied_at, checksum, how in rows
+    }
 
 
 def prepare(connection: Connection, url: str) -> None:
@@ -150,13 +147,6 @@ def _log(connection: Connection, migration: Migration, operation: str, comment: 
 def _comment(connection: Connection, migration: Migration, how: str) -> str:
     now = one(connection, "SELECT to_char(clock_timestamp(), 'YYYYMMDDHH24MISSUS')")
     return f"{migration.checksum} {how} {now}"
-
-
-def _record(applied_at: datetime, comment: str | None) -> Record:
-    checksum, how, _ = comment.split(" ") if comment else (None, None, None)
-    return Record(
-        applied_at=applied_at.replace(tzinfo=UTC), checksum=checksum, verified=how == _RAN
-    )
 
 
 def _hash(migration: Migration) -> str:

@@ -29,19 +29,6 @@ SELECT clock_timestamp()
 -- name: server_process
 SELECT pg_backend_pid()
 
--- name: has_migrations
-SELECT to_regclass('_yoyo_migration') IS NOT NULL
-
--- name: applied_migrations
--- With the checksum of the text that was applied, as far as it was recorded: the last one counts.
-SELECT DISTINCT ON (m.migration_id) m.migration_id, split_part(l.comment, ' ', 1) AS checksum
-FROM _yoyo_migration AS m
-LEFT JOIN _yoyo_log AS l
-    ON l.migration_hash = m.migration_hash
-    AND l.operation = 'checksum'
-    AND l.created_at_utc = m.applied_at_utc
-ORDER BY m.migration_id, split_part(l.comment, ' ', 3) DESC NULLS LAST
-
 -- name: columns_without_lz4
 -- Those for which the schema asks for it. A column without a setting of its own goes by the server's.
 SELECT

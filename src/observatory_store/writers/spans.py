@@ -224,6 +224,7 @@ def _refusal(span: Span, limits: Limits, now: datetime) -> str | None:
 
 
 _MOST_USD = 10**12
+_LONG_MODEL = f"a span's model has at most {MAX_TEXT_BYTES} bytes"
 
 
 def _malformed(span: Span) -> str | None:
@@ -241,8 +242,7 @@ def _malformed(span: Span) -> str | None:
     if span.start_time.tzinfo is None or span.duration_us < 0:
         return "a span must have a start with a time zone and a duration that is not negative"
     model = span.response_model or span.request_model
-    too_long = f"a span's model has at most {MAX_TEXT_BYTES} bytes"
-    return too_long if model and not text(model) else None
+    return _LONG_MODEL if model and not text(model) else None
 
 
 _LONG_US = int(timedelta(days=1) / timedelta(microseconds=1))

@@ -41,7 +41,6 @@ TOO_MANY_ROWS = (
 KEPT_SECONDS = 30.0
 """How long what is kept is remembered. It is told an hour before the retention takes anything."""
 
-
 _kept: WeakKeyDictionary[Any, dict[int, tuple[float, Mapping[str, datetime | None]]]] = (
     WeakKeyDictionary()
 )
